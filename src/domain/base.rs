@@ -1,0 +1,15 @@
+//! The smallest words of the domain: digests, ids, times, SPIFFE IDs, secrets.
+//!
+//! Nothing here knows about entries, tasks or leases.
+
+pub mod digest;
+pub mod ids;
+pub mod secret;
+pub mod spiffe_id;
+pub mod time;
+
+pub use digest::Digest;
+pub use ids::{LeaseId, RequestId, TaskId};
+pub use secret::Secret;
+pub use spiffe_id::{SpiffeId, TrustDomain};
+pub use time::{Span, Time};

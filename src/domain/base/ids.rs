@@ -1,0 +1,133 @@
+//! Ids that the broker gives: time-ordered UUIDs (version 7) with a word in front, such as
+//! `task-0193…`. Time and chance are arguments; nothing here reads a clock.
+
+use super::time::Time;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::fmt;
+use uuid::Uuid;
+
+/// Text that is not an id of the expected kind.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("expected {expected} followed by a lower-case UUID")]
+pub struct NotAnId {
+    expected: &'static str,
+}
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// A new id: `at` in its upper bits, `chance` below. 80 bits of chance, of which 74 are used.
+            #[must_use]
+            pub fn new(at: Time, chance: [u8; 10]) -> Self {
+                let millis = u64::try_from(at.unix_micros() / 1_000).unwrap_or(0);
+                Self(uuid::Builder::from_unix_timestamp_millis(millis, &chance).into_uuid())
+            }
+
+            /// Reads the one text form.
+            ///
+            /// # Errors
+            /// [`NotAnId`] for another prefix, upper case or a malformed UUID.
+            pub fn parse(text: &str) -> Result<Self, NotAnId> {
+                let no = NotAnId { expected: $prefix };
+                let Some(rest) = text.strip_prefix($prefix) else { return Err(no) };
+                match Uuid::try_parse(rest) {
+                    Ok(uuid) if uuid.to_string() == rest => Ok(Self(uuid)),
+                    _ => Err(no),
+                }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}{}", $prefix, self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self, f)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = std::borrow::Cow::<'_, str>::deserialize(deserializer)?;
+                Self::parse(&text).map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+
+id!(
+    /// A task.
+    TaskId,
+    "task-"
+);
+id!(
+    /// A lease: our record of one live secret.
+    LeaseId,
+    "lease-"
+);
+
+/// The caller's name for one changing call (AIP-155): a random UUID. Kept nowhere; only digests
+/// that contain it are stored, so it also serves as their salt.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct RequestId(Uuid);
+
+impl RequestId {
+    /// Reads a lower-case hyphenated UUID that is neither nil nor of a version without chance.
+    ///
+    /// # Errors
+    /// [`NotAnId`] for everything else.
+    pub fn parse(text: &str) -> Result<Self, NotAnId> {
+        let no = NotAnId { expected: "a random UUID (version 4 or 7):" };
+        match Uuid::try_parse(text) {
+            Ok(uuid) if uuid.to_string() == text && matches!(uuid.get_version_num(), 4 | 7) => Ok(Self(uuid)),
+            _ => Err(no),
+        }
+    }
+
+    /// The 16 bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; 16] {
+        self.0.as_bytes()
+    }
+}
+
+impl fmt::Debug for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RequestId(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_ordered_by_time_and_have_one_spelling() {
+        let early = TaskId::new(Time::from_unix_seconds(1_700_000_000), [0xff; 10]);
+        let late = TaskId::new(Time::from_unix_seconds(1_700_000_001), [0; 10]);
+        assert!(early < late);
+        assert_eq!(TaskId::parse(&early.to_string()), Ok(early));
+        assert!(TaskId::parse(&early.to_string().to_uppercase()).is_err());
+        assert!(LeaseId::parse(&early.to_string()).is_err());
+    }
+
+    #[test]
+    fn a_request_id_must_hold_chance() {
+        assert!(RequestId::parse("7f1b4c1e-6a52-4a53-9a4e-0d5f3a1c2b7d").is_ok());
+        assert!(RequestId::parse("00000000-0000-0000-0000-000000000000").is_err());
+        assert!(RequestId::parse("7F1B4C1E-6A52-4A53-9A4E-0D5F3A1C2B7D").is_err());
+    }
+}

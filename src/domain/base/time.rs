@@ -1,0 +1,163 @@
+//! Instants and spans in whole microseconds, UTC. The only text form is RFC 3339 with six
+//! decimals and `Z`, so that one instant has one spelling in the log.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::fmt;
+
+/// An instant: microseconds since 1970-01-01T00:00:00Z.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Time(i64);
+
+/// A length of time in whole microseconds. Never negative.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Span(u64);
+
+/// Text that is not `YYYY-MM-DDTHH:MM:SS.ffffffZ`.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("a time must be RFC 3339 in UTC with six decimals, such as 2026-01-31T09:00:00.000000Z")]
+pub struct NotATime;
+
+impl Time {
+    /// From microseconds since the Unix epoch.
+    #[must_use]
+    pub const fn from_unix_micros(micros: i64) -> Self {
+        Self(micros)
+    }
+
+    /// From whole seconds since the Unix epoch; saturates at the far ends.
+    #[must_use]
+    pub const fn from_unix_seconds(seconds: i64) -> Self {
+        Self(seconds.saturating_mul(1_000_000))
+    }
+
+    /// Microseconds since the Unix epoch.
+    #[must_use]
+    pub const fn unix_micros(self) -> i64 {
+        self.0
+    }
+
+    /// Whole seconds since the Unix epoch, rounded down.
+    #[must_use]
+    pub const fn unix_seconds(self) -> i64 {
+        self.0.div_euclid(1_000_000)
+    }
+
+    /// This instant and `span` later; saturates at the far end.
+    #[must_use]
+    pub const fn plus(self, span: Span) -> Self {
+        Self(self.0.saturating_add_unsigned(span.0))
+    }
+
+    /// How long from `earlier` until `self`; zero if `earlier` is not earlier.
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> Span {
+        if self.0 <= earlier.0 { Span(0) } else { Span(self.0.abs_diff(earlier.0)) }
+    }
+
+    /// Reads the one text form.
+    ///
+    /// # Errors
+    /// [`NotATime`] for every other spelling, also of the same instant.
+    pub fn parse(text: &str) -> Result<Self, NotATime> {
+        let stamp: jiff::Timestamp = text.parse().map_err(|_| NotATime)?;
+        let time = Self(stamp.as_microsecond());
+        if time.to_string() == text { Ok(time) } else { Err(NotATime) }
+    }
+}
+
+impl Span {
+    /// No time at all.
+    pub const ZERO: Self = Self(0);
+
+    /// From whole seconds; saturates.
+    #[must_use]
+    pub const fn from_seconds(seconds: u64) -> Self {
+        Self(seconds.saturating_mul(1_000_000))
+    }
+
+    /// From whole milliseconds; saturates.
+    #[must_use]
+    pub const fn from_millis(millis: u64) -> Self {
+        Self(millis.saturating_mul(1_000))
+    }
+
+    /// Whole seconds, rounded down.
+    #[must_use]
+    pub const fn seconds(self) -> u64 {
+        self.0 / 1_000_000
+    }
+
+    /// As the standard library's duration.
+    #[must_use]
+    pub const fn to_std(self) -> std::time::Duration {
+        std::time::Duration::from_micros(self.0)
+    }
+}
+
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match jiff::Timestamp::from_microsecond(self.0) {
+            Ok(stamp) => write!(f, "{stamp:.6}"),
+            Err(_) => write!(f, "invalid({})", self.0),
+        }
+    }
+}
+
+impl fmt::Debug for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.seconds(), self.0) {
+            (_, 0) => write!(f, "0s"),
+            (s, _) if s >= 3600 && s % 3600 == 0 => write!(f, "{}h", s / 3600),
+            (s, _) if s >= 60 && s % 60 == 0 => write!(f, "{}m", s / 60),
+            (s, micros) if micros % 1_000_000 == 0 => write!(f, "{s}s"),
+            (_, micros) => write!(f, "{}ms", micros / 1_000),
+        }
+    }
+}
+
+impl fmt::Debug for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for Time {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'_, str>::deserialize(deserializer)?;
+        Self::parse(&text).map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_instant_has_one_spelling() {
+        let text = "2026-11-21T10:14:51.000001Z";
+        assert_eq!(Time::parse(text).unwrap().to_string(), text);
+        for other in ["2026-11-21T10:14:51Z", "2026-11-21T10:14:51.000001+00:00", "2026-11-21t10:14:51.000001z", ""] {
+            assert_eq!(Time::parse(other), Err(NotATime), "{other}");
+        }
+    }
+
+    #[test]
+    fn spans_never_run_backwards() {
+        let (a, b) = (Time::from_unix_seconds(5), Time::from_unix_seconds(9));
+        assert_eq!(b.since(a), Span::from_seconds(4));
+        assert_eq!(a.since(b), Span::ZERO);
+        assert_eq!(a.plus(Span::from_seconds(4)), b);
+    }
+}

@@ -1,0 +1,22 @@
+//! Traits for the outside world. Each doc comment is the contract: what is durable on return,
+//! what may be retried, what is ambiguous. The second implementation of a port may be the
+//! simulated one in `tests/`; both pass the same contract suite.
+
+pub mod clock;
+pub mod entropy;
+pub mod fault;
+pub mod log_store;
+pub mod probe;
+pub mod secret_engine;
+pub mod trust_source;
+
+pub use clock::{Clock, Reading};
+pub use entropy::Entropy;
+pub use fault::{Fault, FaultKind};
+pub use log_store::{AppendError, Batch, Head, LogStore, NewEntry, StoredEntry, Tile};
+pub use probe::{Account, Probe, ProbeTarget, Sighting};
+pub use secret_engine::{
+    Accessor, EngineHealth, EngineLease, MadeToken, MintOrder, MintOutcome, Minted, RevocationProof, SecretEngine,
+    TokenSpec,
+};
+pub use trust_source::{Refusal, TrustSource};

@@ -1,0 +1,17 @@
+//! Generated from `proto/`, committed, untouched. `tests/it/golden/generated_code.rs` regenerates
+//! it and compares.
+
+#![expect(missing_docs, unreachable_pub, clippy::all, reason = "generated code")]
+
+/// The API `leasehold.v1`.
+pub mod v1 {
+    include!("proto/gen/leasehold.v1.rs");
+}
+
+/// The SPIFFE Workload API, for the development trust domain's server.
+pub mod workload {
+    include!("proto/gen/workload.rs");
+}
+
+/// The encoded descriptors of `leasehold.v1`, for server reflection.
+pub const DESCRIPTORS: &[u8] = include_bytes!("proto/gen/descriptors.bin");

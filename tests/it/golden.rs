@@ -1,0 +1,3 @@
+//! Golden files: what is generated or promised byte for byte.
+
+mod generated_code;

@@ -1,0 +1,11 @@
+//! The one integration-test binary. A module here is a kind of test (docs/testing.md).
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "tests stop at the first surprise"
+)]
+
+mod golden;
