@@ -1,9 +1,13 @@
 //! The business, pure: no clock, no chance, no threads, no input or output.
 //!
 //! Inner order, lowest first: `base` (ids, time, SPIFFE ids, secrets) → `reason` → `svid` → `entry`
-//! (types, bytes, commitments) → `estate`, `roles` → `state` (decide, apply, due). Tidy holds the order.
+//! (types, bytes, commitments) → `estate`, `roles`, `judge` → `state` (decide, apply, due). Tidy holds the order.
 
 pub mod base;
 pub mod entry;
+pub mod estate;
+pub mod form;
+pub mod judge;
 pub mod reason;
+pub mod state;
 pub mod svid;

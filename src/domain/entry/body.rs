@@ -102,3 +102,23 @@ types! {
     /// Someone read the log.
     EvidenceRead "evidence.read" access::EvidenceRead,
 }
+
+impl Body {
+    /// Whether this entry carries the mark of the request that it answers: one entry of each
+    /// decision does.
+    #[must_use]
+    pub const fn answers_a_request(&self) -> bool {
+        matches!(
+            self,
+            Self::EstateApplied(_)
+                | Self::TaskRequested(_)
+                | Self::TaskApproved(_)
+                | Self::TaskDenied(_)
+                | Self::TaskCompleted(_)
+                | Self::TaskCancelled(_)
+                | Self::LeaseIntended(_)
+                | Self::LeaseRenewed(_)
+                | Self::LeaseRevocationRequested(_)
+        )
+    }
+}
