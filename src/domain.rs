@@ -1,9 +1,12 @@
 //! The business, pure: no clock, no chance, no threads, no input or output.
 //!
-//! Inner order, lowest first: `base` (ids, time, SPIFFE ids, secrets) → `reason` → `svid` → `entry`
-//! (types, bytes, commitments) → `estate`, `roles` → `state` (decide, apply, due). Tidy holds the order.
+//! Inner order, lowest first: `base` (ids, time, SPIFFE ids, secrets) → `reason`, `form` (files that people
+//! write) → `svid` → `entry` (types, bytes, commitments) → `estate` → `roles` → `state` (decide, apply, due). Tidy holds the order.
 
 pub mod base;
 pub mod entry;
+pub mod estate;
+pub mod form;
 pub mod reason;
+pub mod roles;
 pub mod svid;
