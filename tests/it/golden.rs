@@ -2,3 +2,4 @@
 
 mod generated_code;
 mod roles;
+mod reasons;
