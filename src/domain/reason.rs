@@ -85,6 +85,7 @@ reasons! {
     JwtClaims "JWT_CLAIMS" Unauthenticated 0 "fetch the JWT-SVID from the Workload API; sub, aud and exp are required"
     JwtSignature "JWT_SIGNATURE" Unauthenticated 0 "fetch a fresh JWT-SVID; its key must be in the trust domain's bundle"
     IdentityMismatch "IDENTITY_MISMATCH" Unauthenticated 0 "present one identity: certificate and token name different ones"
+    HandshakeFailed "HANDSHAKE_FAILED" Unauthenticated 0 "complete a TLS 1.3 handshake within five seconds"
     // Input.
     FieldInvalid "FIELD_INVALID" InvalidArgument 0 "correct the named field"
     RequestIdInvalid "REQUEST_ID_INVALID" InvalidArgument 0 "send a random UUID as request_id"
@@ -164,8 +165,10 @@ impl<'de> Deserialize<'de> for Reason {
     }
 }
 
-/// A refusal that is data, not an error: the code, one sentence, and the field it concerns.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A refusal that is data, not an error: the code, one sentence, and the field it concerns. It
+/// implements `Error` only to travel through a TLS handshake.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{sentence}")]
 pub struct Denial {
     /// The stable code.
     pub reason: Reason,
