@@ -11,7 +11,7 @@ pub mod time;
 
 pub use digest::Digest;
 pub use ids::{ConnectionId, LeaseId, RequestId, TaskId};
-pub use name::{Name};
+pub use name::Name;
 pub use secret::Secret;
 pub use spiffe_id::{SpiffeId, TrustDomain};
 pub use time::{Span, Time};
