@@ -13,3 +13,4 @@ pub mod reason;
 pub mod roles;
 pub mod state;
 pub mod svid;
+pub mod vault_policy;

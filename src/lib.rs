@@ -8,6 +8,7 @@
 
 pub mod audit;
 pub mod domain;
+pub mod failpoint;
 pub mod tlog;
 
 #[cfg(feature = "net")]

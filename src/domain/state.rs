@@ -10,6 +10,7 @@ pub mod broker;
 pub mod command;
 pub mod estate_group;
 pub mod issue;
+mod knock;
 pub mod lease;
 pub mod limits;
 pub mod repeat;
@@ -101,16 +102,17 @@ impl State {
     }
 
     fn decide_ask(&self, caller: &command::Caller, ask: &Ask, bench: &Bench<'_>) -> Result<Decided, Denial> {
+        self.check_role(caller, ask, bench)?;
         match ask {
             Ask::RequestTask(ask) => self.decide_request(caller, ask, bench),
             Ask::ApproveTask(ask) => self.decide_approve(caller, ask, bench),
-            Ask::DenyTask(ask) => self.decide_deny(caller, ask, bench),
+            Ask::DenyTask(ask) => self.decide_deny(caller, ask),
             Ask::CompleteTask(task) => self.decide_complete(caller, *task),
             Ask::CancelTask(ask) => self.decide_cancel(caller, ask, bench),
             Ask::IssueSecret(ask) => self.decide_issue(caller, ask, bench),
             Ask::RenewLease(ask) => self.decide_renew(caller, ask, bench),
             Ask::RevokeLease(lease) => self.decide_revoke(caller, *lease, bench),
-            Ask::ApplyEstate(ask) => self.decide_estate(caller, ask, bench),
+            Ask::ApplyEstate(ask) => self.decide_estate(ask),
         }
     }
 

@@ -2,6 +2,7 @@
 //! then say so. Then the token. Every step is safe to repeat; the driver repeats until it is done.
 
 use super::World;
+use super::commit::Openings;
 use super::tokens::Tokens;
 use crate::domain::base::{LeaseId, Span, TaskId};
 use crate::domain::entry::bodies::lease::CrlSeen;
@@ -12,7 +13,6 @@ use crate::domain::state::lease::{Issued, Stage};
 use crate::domain::state::{Command, Finding, Lease, State};
 use crate::ports::secret_engine::CertificateAtEngine;
 use crate::ports::{Accessor, Account, EngineLease, Fault, FaultKind, ProbeTarget, RevocationProof};
-use super::commit::Openings;
 
 /// Ends leases and tokens.
 #[derive(Clone)]
@@ -107,7 +107,10 @@ impl End {
         if self.world.probe.look(target, account).await?.is_gone() {
             return Ok(true);
         }
-        Err(Fault::new(FaultKind::Transient, "the engine says gone, and the backend still shows the account or a session"))
+        Err(Fault::new(
+            FaultKind::Transient,
+            "the engine says gone, and the backend still shows the account or a session",
+        ))
     }
 
     /// The engine says gone and the backend does not: an account without a lease.

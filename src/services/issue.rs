@@ -119,12 +119,7 @@ impl Issue {
 
     /// Room 5. What was certainly not minted is recorded as such; an unknown outcome stays intended
     /// and is closed by looking.
-    async fn mint(
-        &self,
-        intent: &Intent,
-        token: &HeldToken,
-        parameters: Parameters,
-    ) -> Result<MintOutcome, Denial> {
+    async fn mint(&self, intent: &Intent, token: &HeldToken, parameters: Parameters) -> Result<MintOutcome, Denial> {
         let now = self.world.clock.read().time;
         let Some(secret) = token.secret().filter(|_| now.since(intent.at) < limits::SEND_MAX) else {
             let late = Denial::new(Reason::EngineUnavailable, "the engine took too long to give the task its token");
@@ -179,12 +174,9 @@ impl Issue {
 fn order(intent: &Intent, parameters: Parameters, now: Time) -> MintOrder {
     let path = intent.credential.path.to_string();
     match (intent.credential.kind, parameters) {
-        (Kind::Pki, Parameters::Certificate(csr_pem)) => MintOrder::Certificate {
-            path,
-            csr_pem,
-            spiffe_id: intent.subject.clone(),
-            ttl: intent.expires.since(now),
-        },
+        (Kind::Pki, Parameters::Certificate(csr_pem)) => {
+            MintOrder::Certificate { path, csr_pem, spiffe_id: intent.subject.clone(), ttl: intent.expires.since(now) }
+        }
         (Kind::Kv, Parameters::KeyValue(version)) => MintOrder::KeyValue { path, version },
         (Kind::Kv, _) => MintOrder::KeyValue { path, version: None },
         (Kind::Database | Kind::Pki, _) => MintOrder::Database { path, ttl: step(now, intent.expires) },

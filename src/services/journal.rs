@@ -4,20 +4,22 @@
 //! Nobody else appends. Readers take the published state and never wait for the writer.
 
 mod fold;
+pub mod recent;
 mod writer;
 
 pub use fold::StartError;
 
+use crate::domain::base::SpiffeId;
 use crate::domain::base::Time;
 use crate::domain::entry::{Entry, Opening};
 use crate::domain::judge::Judge;
 use crate::domain::reason::{Denial, Reason};
 use crate::domain::state::{Command, Reply, State};
-use crate::domain::base::SpiffeId;
 use crate::ports::{Clock, LogStore};
 use crate::tlog::note::Signer;
 use crate::tlog::tree::Edge;
 use arc_swap::ArcSwap;
+use recent::Recent;
 use std::sync::Arc;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
@@ -86,6 +88,7 @@ pub struct Journal {
     published: Arc<ArcSwap<Published>>,
     size: watch::Receiver<u64>,
     fresh: broadcast::Sender<Fresh>,
+    recent: Arc<Recent>,
     key: Arc<str>,
 }
 
@@ -113,8 +116,16 @@ impl Journal {
         let (fresh, _) = broadcast::channel(FRESH_MAX);
         let published = Arc::new(ArcSwap::from_pointee(folded));
         let key = parts.signer.verifier().to_string().into();
-        let journal = Self { queue, published: Arc::clone(&published), size, fresh: fresh.clone(), key };
-        let mut writer = writer::Writer { parts, published, size: size_sender, fresh };
+        let recent = Arc::<Recent>::default();
+        let journal = Self {
+            queue,
+            published: Arc::clone(&published),
+            size,
+            fresh: fresh.clone(),
+            recent: Arc::clone(&recent),
+            key,
+        };
+        let mut writer = writer::Writer { parts, published, size: size_sender, fresh, recent };
         writer.take_over().await?;
         Ok((journal, writer.run(waiting)))
     }
@@ -150,6 +161,12 @@ impl Journal {
     #[must_use]
     pub fn fresh(&self) -> broadcast::Receiver<Fresh> {
         self.fresh.subscribe()
+    }
+
+    /// What was settled lately.
+    #[must_use]
+    pub fn recent(&self) -> &Recent {
+        &self.recent
     }
 
     /// Verifier key of the log.

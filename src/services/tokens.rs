@@ -76,7 +76,8 @@ impl Tokens {
             policies: spec.policies,
             engine_request,
         };
-        let recorded = self.world.journal.propose(Command::Found(Finding::TokenMade(facts)), openings.into_made()).await;
+        let recorded =
+            self.world.journal.propose(Command::Found(Finding::TokenMade(facts)), openings.into_made()).await;
         match recorded {
             Ok(_) => Ok(token),
             Err(denial) => {

@@ -1,31 +1,14 @@
 //! Room one of a request: who calls. A certificate of the connection, a bearer token of the
 //! request, or both for one and the same identity.
 
-use crate::domain::base::{ConnectionId, SpiffeId, Time};
+use crate::domain::base::{SpiffeId, Time};
 use crate::domain::reason::{Denial, Reason};
-use crate::domain::svid::{Audience, Proof, Subject};
+use crate::domain::state::command::Caller;
+use crate::domain::svid::Audience;
 use crate::ports::TrustSource;
 use crate::surfaces::tls::Peer;
 use tonic::Extensions;
 use tonic::metadata::MetadataMap;
-
-/// A caller whose identity is proven, and the connection that carries the call.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Caller {
-    /// Who calls.
-    pub subject: Subject,
-    /// Over which connection.
-    pub connection: ConnectionId,
-}
-
-impl Caller {
-    /// Whether only a bearer token vouches for the caller. Such a caller may not approve, apply,
-    /// contain, lift, or draw a credential of high sensitivity.
-    #[must_use]
-    pub fn jwt_only(&self) -> bool {
-        matches!(self.subject.proof(), Proof::Jwt { .. })
-    }
-}
 
 /// The caller of a request. The certificate is held against the bundles of this very moment, so no
 /// call is accepted after trust was withdrawn, even if its connection is not closed yet.

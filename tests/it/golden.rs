@@ -1,5 +1,5 @@
 //! Golden files: what is generated or promised byte for byte.
 
 mod generated_code;
-mod roles;
 mod reasons;
+mod roles;

@@ -9,5 +9,5 @@
 )]
 
 mod golden;
-mod tidy;
 mod real;
+mod tidy;

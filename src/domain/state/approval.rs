@@ -7,9 +7,8 @@ use super::task::{Stage, Task};
 use super::{About, Bench, Broken, State, limits};
 use crate::domain::base::{Name, SpiffeId, TaskId, Time};
 use crate::domain::entry::bodies::task as body;
-use crate::domain::estate::RoleName;
 use crate::domain::reason::{Denial, Reason};
-use crate::domain::svid::Proof;
+use crate::domain::roles::{CallerRole, held_roles};
 
 /// One yes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,8 +39,7 @@ impl State {
     }
 
     pub(super) fn is_operator(&self, id: &SpiffeId, bench: &Bench<'_>) -> bool {
-        let named = self.estate.roles().get(&RoleName::Operator).is_some_and(|role| !role.members.is_empty());
-        if named { self.estate.holds_role(id, RoleName::Operator) } else { bench.bootstrap.contains(id) }
+        held_roles(&self.estate, id, bench.bootstrap).holds(CallerRole::Operator)
     }
 
     pub(super) fn decide_approve(
@@ -59,7 +57,7 @@ impl State {
         Ok(Decided::one(Draft::new(approved).caused_by(task.facts.index), Reply::Task(ask.task)))
     }
 
-    pub(super) fn decide_deny(&self, caller: &Caller, ask: &EndTask, _: &Bench<'_>) -> Result<Decided, Denial> {
+    pub(super) fn decide_deny(&self, caller: &Caller, ask: &EndTask) -> Result<Decided, Denial> {
         let (task, _) = self.eligible(caller, ask.task)?;
         let draft = Draft::new(body::Denied { task: ask.task })
             .caused_by(task.facts.index)
@@ -71,16 +69,15 @@ impl State {
     fn eligible(&self, caller: &Caller, id: TaskId) -> Result<(&Task, Vec<Name>), Denial> {
         let task = self.tasks.get(&id).ok_or_else(Denial::not_found)?;
         let person = caller.subject.id();
-        if *person == task.facts.subject || task.facts.connection.as_deref() == Some(&caller.connection) {
+        if *person == task.facts.subject
+            || task.facts.connection.as_deref() == Some(caller.connection.to_string().as_str())
+        {
             return Err(Denial::new(Reason::SelfApproval, "the requester's own identity or connection cannot approve"));
         }
         let teams: Vec<Name> =
             self.estate.teams_of(person).filter(|team| task.facts.needs.contains(team)).cloned().collect();
         if teams.is_empty() {
             return Err(Denial::not_found());
-        }
-        if matches!(caller.subject.proof(), Proof::Jwt { .. }) {
-            return Err(Denial::new(Reason::JwtNotEnough, "a JWT-SVID alone cannot approve"));
         }
         if task.stage != Stage::Requested {
             return Err(Denial::new(Reason::TaskDecided, "the task is decided"));

@@ -3,19 +3,27 @@
 
 use super::agenda::Duty;
 use super::lease::Intent;
-use crate::domain::base::{LeaseId, Name, Span, TaskId, Time};
+use crate::domain::base::{ConnectionId, LeaseId, Name, Span, TaskId, Time};
 use crate::domain::entry::bodies::lease::{CrlSeen, NotIssuedCause, Revocability};
 use crate::domain::entry::{Body, Commitment, Commitments, RequestMark};
 use crate::domain::estate::Document;
-use crate::domain::svid::Subject;
+use crate::domain::svid::{Proof, Subject};
 
 /// A verified caller on one connection.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
     /// Who.
     pub subject: Subject,
-    /// Connection id, lower-case hex.
-    pub connection: String,
+    /// Over which connection.
+    pub connection: ConnectionId,
+}
+
+impl Caller {
+    /// Whether only a bearer token vouches for the caller.
+    #[must_use]
+    pub fn jwt_only(&self) -> bool {
+        matches!(self.subject.proof(), Proof::Jwt { .. })
+    }
 }
 
 /// One thing to decide.
@@ -370,4 +378,3 @@ pub enum Reply {
     /// A lease may be prolonged until then.
     Renewal(LeaseId, Time),
 }
-

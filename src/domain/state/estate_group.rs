@@ -1,26 +1,14 @@
 //! An estate change: a group of items, closed by `estate.applied`, in one transaction.
 
-use super::command::{ApplyEstate, Caller, Decided, Draft, Reply};
+use super::command::{ApplyEstate, Decided, Draft, Reply};
 use super::repeat::Outcome;
-use super::{About, Bench, Broken, State};
+use super::{About, Broken, State};
 use crate::domain::entry::bodies::estate as body;
 use crate::domain::estate::{self, Change};
 use crate::domain::reason::{Denial, Reason};
-use crate::domain::svid::Proof;
 
 impl State {
-    pub(super) fn decide_estate(
-        &self,
-        caller: &Caller,
-        ask: &ApplyEstate,
-        bench: &Bench<'_>,
-    ) -> Result<Decided, Denial> {
-        if !self.is_operator(caller.subject.id(), bench) {
-            return Err(Denial::new(Reason::RoleMissing, "applying an estate takes the role operator"));
-        }
-        if matches!(caller.subject.proof(), Proof::Jwt { .. }) {
-            return Err(Denial::new(Reason::JwtNotEnough, "a JWT-SVID alone cannot apply an estate"));
-        }
+    pub(super) fn decide_estate(&self, ask: &ApplyEstate) -> Result<Decided, Denial> {
         let version = self.estate.version();
         if ask.version != version {
             let sentence = format!("planned against version {}, in force is {version}", ask.version);

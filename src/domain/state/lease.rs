@@ -192,12 +192,7 @@ impl State {
     }
 
     /// Judges a renewal. No entry follows yet: first the engine's clock is set.
-    pub(super) fn decide_renew(
-        &self,
-        caller: &Caller,
-        ask: &RenewLease,
-        bench: &Bench<'_>,
-    ) -> Result<Decided, Denial> {
+    pub(super) fn decide_renew(&self, caller: &Caller, ask: &RenewLease, bench: &Bench<'_>) -> Result<Decided, Denial> {
         let lease = self.own_lease(caller, ask.lease)?;
         let task = self.own_task(caller, lease.facts.task)?;
         if lease.stage != Stage::Issued {
@@ -217,11 +212,8 @@ impl State {
         let Some(lease) = lease else {
             return Err(Denial::new(Reason::LeaseEnded, "the lease ended while it was prolonged"));
         };
-        let body = body::Renewed {
-            engine_expires: renewed.engine_expires,
-            expires: renewed.expires,
-            lease: renewed.lease,
-        };
+        let body =
+            body::Renewed { engine_expires: renewed.engine_expires, expires: renewed.expires, lease: renewed.lease };
         Ok(Decided::one(Draft::new(body).caused_by(lease.changed), Reply::Lease(renewed.lease)))
     }
 

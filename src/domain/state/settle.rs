@@ -12,12 +12,7 @@ use crate::domain::reason::{Denial, Reason};
 
 impl State {
     /// The task's subject, its owner teams and operators may end a lease alone.
-    pub(super) fn decide_revoke(
-        &self,
-        caller: &Caller,
-        id: LeaseId,
-        bench: &Bench<'_>,
-    ) -> Result<Decided, Denial> {
+    pub(super) fn decide_revoke(&self, caller: &Caller, id: LeaseId, bench: &Bench<'_>) -> Result<Decided, Denial> {
         let lease = self.leases.get(&id).ok_or_else(Denial::not_found)?;
         let task = self.tasks.get(&lease.facts.task).ok_or_else(Denial::not_found)?;
         let person = caller.subject.id();
@@ -82,8 +77,7 @@ impl State {
     }
 
     pub(super) fn decide_orphan(&self, orphan: &OrphanFacts) -> Decided {
-        let body =
-            OrphanFound { credential: orphan.credential.clone(), kind: orphan.kind.into(), lease: orphan.lease };
+        let body = OrphanFound { credential: orphan.credential.clone(), kind: orphan.kind.into(), lease: orphan.lease };
         let field = if orphan.kind == "lease" { "engine_lease" } else { "account" };
         let draft = Draft::new(body).committing(field, Some(orphan.name));
         let cause = self.leases.get(&orphan.lease).map(|lease| lease.facts.index);

@@ -183,12 +183,7 @@ impl State {
         Ok(Decided::one(draft, Reply::Task(id)))
     }
 
-    pub(super) fn decide_cancel(
-        &self,
-        caller: &Caller,
-        ask: &EndTask,
-        bench: &Bench<'_>,
-    ) -> Result<Decided, Denial> {
+    pub(super) fn decide_cancel(&self, caller: &Caller, ask: &EndTask, bench: &Bench<'_>) -> Result<Decided, Denial> {
         let task = self.tasks.get(&ask.task).ok_or_else(Denial::not_found)?;
         let id = caller.subject.id();
         let allowed = task.facts.subject == *id || self.answers_for(id, task) || self.is_operator(id, bench);

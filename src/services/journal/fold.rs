@@ -56,8 +56,7 @@ pub enum StartError {
 const PAGE: u32 = 1_000;
 
 pub(super) async fn fold(parts: &Parts) -> Result<Published, StartError> {
-    let mut published =
-        Published { state: State::default(), checkpoint: String::new(), edge: Edge::new() };
+    let mut published = Published { state: State::default(), checkpoint: String::new(), edge: Edge::new() };
     let Some(head) = parts.store.head().await? else { return Ok(published) };
     let checkpoint = Checkpoint::open(&head.checkpoint, &parts.signer.verifier())?;
     while published.state.size < checkpoint.size {

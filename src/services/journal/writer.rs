@@ -2,12 +2,13 @@
 //! follows in one transaction, signs one checkpoint, publishes, and then releases every waiter.
 
 use super::fold::StartError;
+use super::recent::{LeaseEnd, Recent, SettledLease};
 use super::{Durable, Fresh, Parts, Published, Waiting, WriterEnd};
 use crate::domain::base::{Digest, Time};
 use crate::domain::entry::bodies::{access, log};
 use crate::domain::entry::{Actor, Commitment, Entry, Opening, RequestMark};
 use crate::domain::reason::{Class, Denial, Reason};
-use crate::domain::state::{Bench, Command, Draft, Finding, Reply};
+use crate::domain::state::{Bench, Command, Draft, Finding, Reply, State, Task};
 use crate::ports::{AppendError, Batch, NewEntry, Reading, Tile};
 use crate::tlog::checkpoint::Checkpoint;
 use crate::tlog::leaf_hash;
@@ -21,6 +22,7 @@ pub(super) struct Writer {
     pub(super) published: Arc<ArcSwap<Published>>,
     pub(super) size: watch::Sender<u64>,
     pub(super) fresh: broadcast::Sender<Fresh>,
+    pub(super) recent: Arc<Recent>,
 }
 
 /// A copy of the published state on which a batch is decided.
@@ -30,6 +32,8 @@ struct Working {
     entries: Vec<NewEntry>,
     fresh: Vec<Fresh>,
     tiles: Vec<Tile>,
+    settled_leases: Vec<SettledLease>,
+    settled_tasks: Vec<Task>,
 }
 
 type Answer = (oneshot::Sender<Result<Durable, Denial>>, Result<(Reply, Option<u64>), Denial>);
@@ -127,7 +131,15 @@ impl Writer {
     fn working(&self) -> Working {
         let next = (**self.published.load()).clone();
         let base = next.state.size;
-        Working { next, base, entries: Vec::new(), fresh: Vec::new(), tiles: Vec::new() }
+        Working {
+            next,
+            base,
+            entries: Vec::new(),
+            fresh: Vec::new(),
+            tiles: Vec::new(),
+            settled_leases: Vec::new(),
+            settled_tasks: Vec::new(),
+        }
     }
 
     /// Appends and publishes; with nothing to append, what is published stands.
@@ -149,6 +161,8 @@ impl Writer {
         let published = Arc::new(working.next);
         self.published.store(Arc::clone(&published));
         self.size.send_replace(size);
+        working.settled_leases.into_iter().for_each(|settled| self.recent.keep_lease(settled));
+        working.settled_tasks.into_iter().for_each(|task| self.recent.keep_task(task));
         for fresh in working.fresh {
             // Nobody watching is no fault.
             let _ = self.fresh.send(fresh);
@@ -175,7 +189,9 @@ impl Working {
             let entry = Entry { actor: by.0.clone(), cause, commitments, request, time: at, body };
             let bytes = entry.write().map_err(|error| internal(&error))?;
             let leaf = leaf_hash(&bytes);
+            let before = next.clone();
             next.apply(&entry, Digest::from_bytes(*leaf.as_bytes())).map_err(|error| internal(&error))?;
+            self.note_settled(&before, &next, &entry);
             written.push((entry, bytes, leaf));
         }
         for (entry, bytes, leaf) in written {
@@ -192,13 +208,28 @@ impl Working {
         self.next.state = next;
         Ok(())
     }
+
+    /// Keeps what an entry took out of the state, for people who ask about it soon after.
+    fn note_settled(&mut self, before: &State, after: &State, entry: &Entry) {
+        let settled = LeaseEnd::of(&entry.body)
+            .and_then(|(id, end)| Some((before.leases.get(&id).filter(|_| !after.leases.contains_key(&id))?, end)));
+        if let Some((lease, end)) = settled {
+            let lease = lease.clone();
+            self.settled_leases.push(SettledLease { lease, end, time: entry.time, index: before.size });
+        }
+        let over = |id| before.tasks.get(&id).filter(|_| !after.tasks.contains_key(&id));
+        let task = entry.body.task().or_else(|| self.settled_leases.last().map(|settled| settled.lease.facts.task));
+        self.settled_tasks.extend(task.and_then(over).cloned());
+    }
 }
 
 fn actor_of(command: &Command) -> (Actor, Option<RequestMark>) {
     match command {
-        Command::Ask { caller, mark, .. } => (Actor::caller(&caller.subject, &caller.connection), Some(*mark)),
+        Command::Ask { caller, mark, .. } => {
+            (Actor::caller(&caller.subject, &caller.connection.to_string()), Some(*mark))
+        }
         Command::Found(Finding::Renewed(renewed)) => match &renewed.asked_by {
-            Some((caller, mark)) => (Actor::caller(&caller.subject, &caller.connection), Some(*mark)),
+            Some((caller, mark)) => (Actor::caller(&caller.subject, &caller.connection.to_string()), Some(*mark)),
             None => (Actor::broker(), None),
         },
         Command::Found(_) | Command::Passed(_) | Command::Note(_) => (Actor::broker(), None),
@@ -209,15 +240,13 @@ fn actor_of(command: &Command) -> (Actor, Option<RequestMark>) {
 fn denied(command: &Command, denial: &Denial) -> Option<Draft> {
     let Command::Ask { ask, .. } = command else { return None };
     let recorded = matches!(denial.reason.class(), Class::PermissionDenied | Class::NotFound);
-    recorded.then(|| {
-        Draft::new(access::Denied { call: ask.call().into(), reason: denial.reason, target: ask.target() })
-    })
+    recorded
+        .then(|| Draft::new(access::Denied { call: ask.call().into(), reason: denial.reason, target: ask.target() }))
 }
 
 fn release(answers: Vec<Answer>, published: &Arc<Published>) {
     for (waiter, decided) in answers {
-        let durable =
-            decided.map(|(reply, index)| Durable { reply, index, published: Arc::clone(published) });
+        let durable = decided.map(|(reply, index)| Durable { reply, index, published: Arc::clone(published) });
         // A caller who left is no fault: what was decided is in the log.
         let _ = waiter.send(durable);
     }
