@@ -1,7 +1,8 @@
 //! The business, pure: no clock, no chance, no threads, no input or output.
 //!
 //! Inner order, lowest first: `base` (ids, time, SPIFFE ids, secrets) → `reason`, `form` (files that people
-//! write) → `svid` → `entry` (types, bytes, commitments) → `estate` → `roles` → `state` (decide, apply, due). Tidy holds the order.
+//! write) → `svid` → `entry` (types, bytes, commitments) → `estate` → `roles`,
+//! `vault_policy`, `preflight` → `state` (decide, apply, due). Tidy holds the order.
 
 pub mod base;
 pub mod entry;
@@ -10,3 +11,4 @@ pub mod form;
 pub mod reason;
 pub mod roles;
 pub mod svid;
+pub mod vault_policy;
