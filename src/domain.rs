@@ -3,6 +3,9 @@
 //! Inner order, lowest first: `base` (ids, time, SPIFFE ids, secrets) → `form` → `reason` → `svid` →
 //! `entry` (types, bytes, commitments) → `estate`, `roles`, `judge` → `state` (decide, apply, due).
 //! Tidy holds the order.
+//! Inner order, lowest first: `base` (ids, time, SPIFFE ids, secrets) → `reason`, `form` (files that people
+//! write) → `svid` → `entry` (types, bytes, commitments) → `estate` → `roles`,
+//! `vault_policy`, `preflight` → `state` (decide, apply, due). Tidy holds the order.
 
 pub mod base;
 pub mod entry;
