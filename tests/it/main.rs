@@ -8,6 +8,8 @@
     reason = "tests stop at the first surprise"
 )]
 
+mod door;
+mod fixtures;
 mod golden;
 mod real;
 mod tidy;
