@@ -10,6 +10,7 @@
 
 mod door;
 mod fixtures;
+mod foreign;
 mod golden;
 mod real;
 mod tidy;
