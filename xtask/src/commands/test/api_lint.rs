@@ -9,13 +9,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use xtask::NOT_RUN;
 
-pub(super) fn run(not_run: &mut Vec<String>) -> Result<Found> {
+pub(super) fn run() -> Result<Found> {
     match installed() {
         Ok(buf) => of_program(Command::new(buf).arg("lint").current_dir(xtask::root().join("proto"))),
         Err(error) => {
             let how = "npm with a registry, or `buf` on PATH";
-            not_run.push(format!("{NOT_RUN}buf lint: {error:#}; it needs {how}"));
-            Ok(Found::Good("not run".to_owned()))
+            Ok(Found::NotRun(format!("{NOT_RUN}buf lint: {error:#}; it needs {how}")))
         }
     }
 }
