@@ -16,11 +16,11 @@ const EVERYWHERE: [Ban; 3] = [
 const IN_THE_PRODUCT: [Ban; 1] =
     [(&["#", "!", "[", "allow", "("], "use #![expect(lint, reason = …)]: it is reported when it is no longer needed")];
 const IN_TESTS: [Ban; 1] =
-    [(&["sleep", "("], "wait for the condition with a deadline (xtask::wait), or use the paused clock")];
+    [(&["sleep", "("], "wait for the condition with a deadline (xtask::peers::wait_for), or use the paused clock")];
 
 /// The floors that are the same on every machine and every day.
 const PURE: [&str; 4] = ["tlog", "domain", "audit", "policy"];
-const IN_PURE_FLOORS: [Ban; 19] = [
+const IN_PURE_FLOORS: [Ban; 20] = [
     (&["HashMap"], ORDER),
     (&["HashSet"], ORDER),
     (&["RandomState"], ORDER),
@@ -40,6 +40,7 @@ const IN_PURE_FLOORS: [Ban; 19] = [
     (&["tonic"], WORLD),
     (&["println", "!"], WORLD),
     (&["tracing"], WORLD),
+    (&["failpoint"], WORLD),
 ];
 const ORDER: &str = "hash order differs from run to run: use an ordered map";
 const TIME: &str = "time is an argument in the pure floors";

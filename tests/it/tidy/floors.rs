@@ -23,20 +23,24 @@ const FLOORS: [(&str, &[&str]); 11] = [
 const TOP: [&str; 2] = ["app", "lib"];
 const MAIN: [&str; 2] = ["app", "client"];
 
+/// Looks that the table of the design does not have, each with its reason. This list may only shrink.
+const EXCEPTIONS: [(&str, &str, &str); 1] =
+    [("surfaces", "ports", "room one, verify: who calls is asked of the trust source, the clock and chance")];
+
 /// The inner order of `domain`, lowest first: a module may name those of its own rank and below.
 const DOMAIN: [(&str, usize); 12] = [
     ("base", 0),
-    ("reason", 1),
-    ("svid", 2),
-    ("entry", 3),
-    ("estate", 4),
-    ("roles", 4),
+    ("form", 1),
+    ("reason", 2),
+    ("svid", 3),
+    ("entry", 4),
+    ("estate", 5),
+    ("roles", 5),
     ("judge", 5),
     ("state", 6),
     ("preflight", 7),
     ("signal", 7),
     ("score", 7),
-    ("view", 7),
 ];
 
 /// A path from the crate's root, and where it stands.
@@ -71,7 +75,8 @@ fn objection(here: &[String], path: &[String]) -> Option<String> {
         return (from == "domain").then(|| inner_objection(here, path)).flatten();
     }
     let (_, allowed) = FLOORS.iter().find(|(name, _)| *name == from)?;
-    (!allowed.contains(&to)).then(|| format!("{from} may name {allowed:?}, not {to}"))
+    let excepted = EXCEPTIONS.iter().any(|(below, named, _)| (*below, *named) == (from, to));
+    (!allowed.contains(&to) && !excepted).then(|| format!("{from} may name {allowed:?}, not {to}"))
 }
 
 /// Why, inside `domain`, `here` may not name `path`.
@@ -118,7 +123,10 @@ fn unfold(tokens: &[Token], mut at: usize, prefix: &[String], here: &[String], f
     let mut above = 0;
     let line = tokens[at].line;
     while let Some(token) = tokens.get(at) {
+        let next = tokens.get(at + 1).map(|next| next.text.as_str());
         match token.text.as_str() {
+            // A macro of the crate's root, which has no floor.
+            _ if next == Some("!") && path.is_empty() => return,
             "{" => return unfold_group(tokens, at, &path, here, found),
             "crate" | "leasehold" | "self" => {}
             "super" => {
@@ -127,7 +135,7 @@ fn unfold(tokens: &[Token], mut at: usize, prefix: &[String], here: &[String], f
             }
             segment => path.push(segment.to_owned()),
         }
-        if tokens.get(at + 1).is_none_or(|next| next.text != "::") {
+        if next != Some("::") {
             break;
         }
         at += 2;
@@ -166,6 +174,7 @@ fn a_look_down_is_no_breach() {
             "mod tests { use super::*; mod deeper { use super::super::Reason; } } use super::base;",
         ),
         ("tests/it/main.rs", "use leasehold::adapters::vault;"),
+        ("src/services/issue.rs", "fn a() { crate::failpoint!(\"after_intent\"); }"),
         ("src/tlog/proof.rs", "// crate::services\nconst A: &str = \"crate::services\";"),
     ] {
         assert_none(&floors_look_down_only(&Source::new(path, text)));
@@ -181,8 +190,9 @@ fn a_look_up_or_sideways_is_seen_in_every_spelling() {
         ("src/adapters/vault.rs", "use crate::{domain::base::Time, services::issue};"),
         ("src/adapters/vault.rs", "use crate::{domain::{base::{Time, Span}, reason}, ports, services};"),
         ("src/adapters/vault/mint.rs", "fn a() { super::super::super::services::issue::run() }"),
+        ("src/adapters/vault.rs", "fn a() { crate::services::told!() }"),
         ("src/adapters/vault.rs", "select! { _ = crate::surfaces::grpc::run() => {} }"),
-        ("src/surfaces/grpc.rs", "use crate::ports::Clock;"),
+        ("src/surfaces/grpc.rs", "use crate::adapters::spire;"),
         ("src/client/exec.rs", "use crate::adapters::spire;"),
         ("src/devtrust.rs", "use crate::ports::Clock;"),
         ("src/policy.rs", "use crate::tlog::hash;"),

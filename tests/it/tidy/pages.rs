@@ -2,8 +2,8 @@
 //! there, and the map names only places that exist.
 
 use super::Breach;
+use super::assert_none;
 use super::source::{files, root};
-use super::{assert_none, source};
 use std::fs;
 
 /// Folders of one machine, in halves, so that this file keeps its own rule.
@@ -78,6 +78,32 @@ fn the_map_names_real_places(file: &str, text: &str, exists: impl Fn(&str) -> bo
     breaches
 }
 
+/// Every link that leaves its page without leaving the tree must lead to a file.
+fn links_lead_somewhere(file: &str, text: &str, exists: impl Fn(&str) -> bool) -> Vec<Breach> {
+    let folder = file.rsplit_once('/').map_or(String::new(), |(folder, _)| format!("{folder}/"));
+    let mut breaches = Vec::new();
+    for (at, line) in text.lines().enumerate() {
+        let targets = line.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next());
+        let inside = targets.filter(|target| !target.is_empty() && !target.contains(':'));
+        let missing = inside.filter(|target| !exists(&resolved(&folder, target)));
+        breaches.extend(missing.map(|target| breach(file, at, format!("the link to `{target}` leads nowhere"))));
+    }
+    breaches
+}
+
+/// `docs/` and `../a.md` to `a.md`.
+fn resolved(folder: &str, target: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in folder.split('/').chain(target.split('/')).filter(|part| !part.is_empty() && *part != ".") {
+        if part == ".." {
+            parts.pop();
+        } else {
+            parts.push(part);
+        }
+    }
+    parts.join("/")
+}
+
 fn is_path(word: &str) -> bool {
     let shape = word.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c)) && !word.starts_with('/');
     let ends = [".rs", ".md", ".toml", ".proto", ".sh", ".json", ".yaml"].iter().any(|end| word.ends_with(end));
@@ -104,13 +130,19 @@ fn every_dependency_of_the_tree_says_why() {
 }
 
 #[test]
-fn the_map_is_true() {
-    let maps = texts(|file| ["ARCHITECTURE.md", "README.md", "CONTRIBUTING.md", "docs/testing.md"].contains(&file));
-    assert_eq!(maps.len(), 4, "a page that newcomers expect is missing");
-    let exists = |word: &str| source::root().join(word).exists();
-    assert_none(
-        &maps.iter().flat_map(|(file, text)| the_map_names_real_places(file, text, exists)).collect::<Vec<_>>(),
-    );
+fn the_map_is_true_and_no_link_is_dead() {
+    let files = files();
+    let exists = |word: &str| {
+        let word = word.trim_end_matches('/');
+        files.iter().any(|file| file.strip_prefix(word).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
+    };
+    let maps = texts(|file| ["ARCHITECTURE.md", "README.md"].contains(&file));
+    assert_eq!(maps.len(), 2, "a page that newcomers expect is missing");
+    let mut breaches: Vec<Breach> =
+        maps.iter().flat_map(|(file, text)| the_map_names_real_places(file, text, exists)).collect();
+    let pages = texts(|file| file.ends_with(".md"));
+    breaches.extend(pages.iter().flat_map(|(file, text)| links_lead_somewhere(file, text, exists)));
+    assert_none(&breaches);
 }
 
 #[test]
@@ -151,5 +183,19 @@ fn a_place_that_does_not_exist_is_seen() {
     assert!(!seen("`src/lib.rs`, `cargo xtask test`, `crate::domain`, `/healthz`, src/gone.rs without backticks"));
     for line in ["`src/gone.rs`", "ok `src/lib.rs` then `GONE.md`", "`src/gone/`", "| `.ci/gone` |"] {
         assert!(seen(line), "{line}");
+    }
+}
+
+#[test]
+fn a_dead_link_is_seen() {
+    let exists = |word: &str| ["README.md", "docs/testing.md"].contains(&word);
+    let seen = |file: &str, line: &str| !links_lead_somewhere(file, line, exists).is_empty();
+    assert!(!seen(
+        "README.md",
+        "[a](docs/testing.md) [b](docs/testing.md#canary) [c](#here) [d](https://example.org/e)"
+    ));
+    assert!(!seen("docs/a.md", "[a](testing.md) [b](../README.md) [c](./testing.md)"));
+    for (file, line) in [("README.md", "[a](testing.md)"), ("docs/a.md", "[ok](testing.md) [b](README.md)")] {
+        assert!(seen(file, line), "{file} {line}");
     }
 }

@@ -8,9 +8,10 @@ use super::{Outcome, cargo, delegate};
 use anyhow::{Context as _, Result};
 use output::Output;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use xtask::NOT_RUN;
 use xtask::canary::{self, Register};
 use xtask::children::Children;
 use xtask::terminal::mark;
@@ -19,6 +20,8 @@ use xtask::terminal::mark;
 enum Found {
     Good(String),
     Bad(String),
+    /// The line that says so, and why.
+    NotRun(String),
 }
 
 pub(super) fn run() -> Result<Outcome> {
@@ -28,20 +31,19 @@ pub(super) fn run() -> Result<Outcome> {
     stages.cargo("lints", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]);
     stages.cargo("build", &["build", "--workspace"]);
     stages.cargo("pure floors alone", &["check", "--package", "leasehold", "--lib", "--no-default-features"]);
-    let mut not_run = Vec::new();
-    stages.run("API lint", || api_lint::run(&mut not_run));
+    stages.run("API lint", api_lint::run);
     let mut output = Output::default();
     stages.run("tests", || workshop.tests(&mut output));
-    not_run.append(&mut output.not_run);
-    stages.run("canary", || workshop.scan(&mut not_run));
-    for line in &not_run {
+    stages.run("canary", || workshop.scan());
+    let Output { passed, failed, ignored, not_run: mut skipped, .. } = output;
+    skipped.append(&mut stages.not_run);
+    for line in &skipped {
         println!("{line}");
     }
-    let Output { passed, failed, ignored, .. } = output;
     let bad =
         if stages.bad.is_empty() { "none failed".to_owned() } else { format!("FAILED: {}", stages.bad.join(", ")) };
     let sum = format!("{} stages, {bad}; {passed} tests passed, {failed} failed, {ignored} ignored", stages.count);
-    println!("{} {sum}; {} NOT RUN", mark(stages.bad.is_empty()), not_run.len());
+    println!("{} {sum}; {} NOT RUN", mark(stages.bad.is_empty()), skipped.len());
     Ok(Outcome::of(stages.bad.is_empty()))
 }
 
@@ -50,6 +52,7 @@ pub(super) fn run() -> Result<Outcome> {
 struct Stages {
     count: usize,
     bad: Vec<&'static str>,
+    not_run: Vec<String>,
 }
 
 impl Stages {
@@ -57,15 +60,19 @@ impl Stages {
     fn run(&mut self, name: &'static str, act: impl FnOnce() -> Result<Found>) {
         eprintln!("· {name} …");
         let start = Instant::now();
-        let (good, sentence) = match act() {
-            Ok(Found::Good(sentence)) => (true, sentence),
-            Ok(Found::Bad(sentence)) => (false, sentence),
-            Err(error) => (false, format!("{error:#}")),
-        };
-        eprintln!("{} {name}: {sentence} ({:.1} s)", mark(good), start.elapsed().as_secs_f32());
+        let found = act().unwrap_or_else(|error| Found::Bad(format!("{error:#}")));
+        let seconds = start.elapsed().as_secs_f32();
         self.count += 1;
-        if !good {
-            self.bad.push(name);
+        match found {
+            Found::Good(sentence) => eprintln!("{} {name}: {sentence} ({seconds:.1} s)", mark(true)),
+            Found::Bad(sentence) => {
+                eprintln!("{} {name}: {sentence} ({seconds:.1} s)", mark(false));
+                self.bad.push(name);
+            }
+            Found::NotRun(line) => {
+                eprintln!("- {line}");
+                self.not_run.push(line);
+            }
         }
     }
 
@@ -77,7 +84,8 @@ impl Stages {
 /// A stage that is one program.
 fn of_program(command: &mut Command) -> Result<Found> {
     let arguments: Vec<_> = command.get_args().map(|argument| argument.to_string_lossy().into_owned()).collect();
-    let line = format!("{} {}", command.get_program().display(), arguments.join(" "));
+    let program = Path::new(command.get_program()).file_name().unwrap_or_default().display().to_string();
+    let line = format!("{program} {}", arguments.join(" "));
     Ok(match delegate(command)? {
         Outcome::Succeeded => Found::Good("as it should be".to_owned()),
         Outcome::Failed => Found::Bad(format!("`{line}` failed")),
@@ -122,12 +130,11 @@ impl Workshop {
     }
 
     /// Every secret that a test was handed, in every output. The register is gone afterwards.
-    fn scan(&self, not_run: &mut Vec<String>) -> Result<Found> {
+    fn scan(&self) -> Result<Found> {
         let mut registered = self.register.read()?;
         self.register.clone().remove()?;
         if registered.values.is_empty() {
-            not_run.push(format!("{}canary: no test registered a secret", xtask::NOT_RUN));
-            return Ok(Found::Good("nothing to look for".to_owned()));
+            return Ok(Found::NotRun(format!("{NOT_RUN}canary: no test registered a secret")));
         }
         registered.outputs.push(self.outputs.clone());
         let hits = canary::scan(&registered.values, &registered.outputs)?;

@@ -1,4 +1,4 @@
-//! `buf lint` on the API. buf comes as an npm package with the binary inside, pinned by hash in
+//! `buf lint` on the API. buf comes as an npm package with the binary inside (Linux only), pinned by hash in
 //! `xtask/buf/package-lock.json`; install scripts are not run. Where it cannot be had, the check is
 //! NOT RUN, and says so.
 
@@ -9,13 +9,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use xtask::NOT_RUN;
 
-pub(super) fn run(not_run: &mut Vec<String>) -> Result<Found> {
+pub(super) fn run() -> Result<Found> {
     match installed() {
         Ok(buf) => of_program(Command::new(buf).arg("lint").current_dir(xtask::root().join("proto"))),
         Err(error) => {
             let how = "npm with a registry, or `buf` on PATH";
-            not_run.push(format!("{NOT_RUN}buf lint: {error:#}; it needs {how}"));
-            Ok(Found::Good("not run".to_owned()))
+            Ok(Found::NotRun(format!("{NOT_RUN}buf lint: {error:#}; it needs {how}")))
         }
     }
 }
@@ -30,7 +29,9 @@ fn installed() -> Result<PathBuf> {
 
 fn pinned() -> Result<PathBuf> {
     let (recipe, place) = (xtask::root().join("xtask/buf"), xtask::root().join("target/peers/buf"));
-    let buf = place.join("node_modules/.bin/buf");
+    // npm installs the one that fits the machine; the wrapper package that would choose needs all to exist.
+    let platform = if cfg!(target_arch = "aarch64") { "buf-linux-aarch64" } else { "buf-linux-x64" };
+    let buf = place.join("node_modules/@bufbuild").join(platform).join("bin/buf");
     let lock = "package-lock.json";
     let same = |name: &str| fs::read(recipe.join(name)).ok() == fs::read(place.join(name)).ok();
     if !same(lock) || !runs(&buf) {
@@ -49,7 +50,7 @@ fn install(place: &Path) -> Result<()> {
     npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]).current_dir(place);
     let output = npm.output().context("npm is missing")?;
     let said = String::from_utf8_lossy(&output.stderr);
-    anyhow::ensure!(output.status.success(), "npm failed: {}", said.lines().next().unwrap_or_default());
+    anyhow::ensure!(output.status.success(), "npm failed: {}", said.lines().take(3).collect::<Vec<_>>().join(" "));
     Ok(())
 }
 
