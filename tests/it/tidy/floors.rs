@@ -6,7 +6,8 @@ use super::source::{Source, closing};
 use super::{Breach, assert_none, assert_tree};
 
 /// A floor and the floors that it may name besides itself.
-const FLOORS: [(&str, &[&str]); 11] = [
+const FLOORS: [(&str, &[&str]); 12] = [
+    ("failpoint", &[]),
     ("tlog", &[]),
     ("domain", &["tlog"]),
     ("audit", &["domain", "tlog"]),
@@ -28,7 +29,7 @@ const EXCEPTIONS: [(&str, &str, &str); 1] =
     [("surfaces", "ports", "room one, verify: who calls is asked of the trust source, the clock and chance")];
 
 /// The inner order of `domain`, lowest first: a module may name those of its own rank and below.
-const DOMAIN: [(&str, usize); 12] = [
+const DOMAIN: [(&str, usize); 13] = [
     ("base", 0),
     ("form", 1),
     ("reason", 2),
@@ -38,6 +39,7 @@ const DOMAIN: [(&str, usize); 12] = [
     ("roles", 5),
     ("judge", 5),
     ("state", 6),
+    ("vault_policy", 7),
     ("preflight", 7),
     ("signal", 7),
     ("score", 7),
