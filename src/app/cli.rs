@@ -44,7 +44,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.verb {
         Verb::Client(verb) => {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            runtime.context("cannot start the runtime")?.block_on(client::run(verb, &cli.globals, &SvidConnect))
+            runtime.context("cannot start the runtime")?.block_on(client::run(verb, &cli.globals, &SvidConnect::default()))
         }
         Verb::Completions { shell } => {
             // Into memory first: the generator would panic if the reader left early.
