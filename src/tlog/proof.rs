@@ -10,7 +10,7 @@ use super::tree::{Edge, TileReader, TreeHead, full_tiles, perfect_root};
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-/// The most hashes that any proof can have (C2SP tlog-witness).
+/// The most hashes in a proof (C2SP tlog-witness); enough for trees of up to 2⁶² leaves.
 pub const PROOF_HASHES_MAX: usize = 63;
 
 /// A perfect subtree: the root over the leaves `index · 2^height .. (index + 1) · 2^height`.
