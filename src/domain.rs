@@ -8,6 +8,7 @@ pub mod base;
 pub mod entry;
 pub mod estate;
 pub mod form;
+pub mod preflight;
 pub mod reason;
 pub mod roles;
 pub mod svid;
