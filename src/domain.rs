@@ -12,6 +12,7 @@ pub mod entry;
 pub mod estate;
 pub mod form;
 pub mod judge;
+pub mod preflight;
 pub mod reason;
 pub mod roles;
 pub mod state;
