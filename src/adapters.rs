@@ -1,1 +1,5 @@
-//! adapters
+//! One outside thing each, behind the traits in `ports`. Adapters never see each other or `services`.
+
+mod outgoing_tls;
+pub mod probes;
+pub mod vault;
