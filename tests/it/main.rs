@@ -11,6 +11,7 @@
 mod door;
 mod fixtures;
 mod foreign;
+mod contract;
 mod golden;
 mod real;
 mod tidy;

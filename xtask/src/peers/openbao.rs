@@ -18,8 +18,6 @@ pub use install::binary;
 pub struct Options {
     /// `default_max_request_duration`, for example `2s`: how long a mint can be in flight.
     pub request_duration_max: String,
-    /// Also listen with TLS, on a second port, with a certificate of its own authority.
-    pub tls: bool,
 }
 
 /// A running OpenBao. Gone when dropped, or when this process is gone.
@@ -36,7 +34,7 @@ pub struct OpenBao {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { request_duration_max: "2s".into(), tls: false }
+        Self { request_duration_max: "2s".into() }
     }
 }
 
@@ -66,9 +64,6 @@ impl OpenBao {
         let root_token = format!("root-{}", super::random_hex(16)?);
         let mut server = Command::new(&bao);
         server.args(["server", "-dev", "-dev-no-store-token"]).arg(format!("-config={}", config.display()));
-        if options.tls {
-            server.arg("-dev-tls").arg(format!("-dev-tls-cert-dir={}", folder.display()));
-        }
         server.env("BAO_DEV_ROOT_TOKEN_ID", &root_token).env("VAULT_DEV_ROOT_TOKEN_ID", &root_token);
         server.env("BAO_DEV_LISTEN_ADDRESS", &host).env("VAULT_DEV_LISTEN_ADDRESS", &host).env("HOME", &folder);
         let guard = Guard::start(&folder, Ending::Kill, Some(&server))?;
