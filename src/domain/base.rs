@@ -4,12 +4,14 @@
 
 pub mod digest;
 pub mod ids;
+pub mod name;
 pub mod secret;
 pub mod spiffe_id;
 pub mod time;
 
 pub use digest::Digest;
-pub use ids::{LeaseId, RequestId, TaskId};
+pub use ids::{ConnectionId, LeaseId, RequestId, TaskId};
+pub use name::Name;
 pub use secret::Secret;
 pub use spiffe_id::{SpiffeId, TrustDomain};
 pub use time::{Span, Time};

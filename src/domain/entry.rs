@@ -1,5 +1,158 @@
 //! Entries: public bytes in canonical JSON, private openings beside them.
+//!
+//! An entry is `{actor, cause?, commitments?, request?, time, type, v, what}`: who acted, which entry
+//! led to it, salted hashes of what is sensitive, the mark of the request, when, what kind, and
+//! the kind's own fields under `what` (docs/decisions/0001). The leaf hash is over exactly these bytes.
 
+pub mod actor;
+pub mod bodies;
+pub mod body;
+pub mod canonical;
 pub mod commitment;
 
+pub use actor::Actor;
+pub use body::Body;
 pub use commitment::{Commitment, Opening};
+
+use crate::domain::base::{Digest, Time};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
+
+/// Version of the entry format that is written.
+pub const VERSION: u64 = 1;
+/// Longest entry, in bytes (C2SP tlog-tiles: a big-endian u16 length).
+pub const BYTES_MAX: usize = 65_535;
+
+/// How a repeated call is recognised. The request id itself is kept nowhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RequestMark {
+    /// SHA-256(request id, canonical request).
+    pub content: Digest,
+    /// SHA-256(subject, request id).
+    pub id: Digest,
+}
+
+/// Commitments by field name.
+pub type Commitments = BTreeMap<String, Commitment>;
+
+/// One event in the log.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    /// Who acted.
+    pub actor: Actor,
+    /// Index of the entry that led to this one.
+    pub cause: Option<u64>,
+    /// Salted hashes of what is sensitive.
+    pub commitments: Commitments,
+    /// Which request asked for it, if one did.
+    pub request: Option<RequestMark>,
+    /// When it was decided.
+    pub time: Time,
+    /// What happened.
+    pub body: Body,
+}
+
+/// Why bytes are not an entry.
+#[derive(Debug, thiserror::Error)]
+pub enum NotAnEntry {
+    /// Not in canonical form, or not JSON at all.
+    #[error("not canonical JSON: {0}")]
+    NotCanonical(#[from] canonical::NotCanonical),
+    /// Canonical, but not of an entry's shape.
+    #[error("not an entry: {0}")]
+    Shape(#[from] serde_json::Error),
+    /// A version or type that this program does not know.
+    #[error("unknown entry: version {version}, type {kind}")]
+    Unknown {
+        /// The version it states.
+        version: u64,
+        /// The type it states.
+        kind: String,
+    },
+    /// Longer than [`BYTES_MAX`].
+    #[error("an entry is at most 65535 bytes")]
+    TooLong,
+}
+
+// INVARIANT: fields in ASCII order of their names; the canonical check in `write` holds it.
+#[derive(Serialize)]
+struct Written<'a, W: Serialize> {
+    actor: &'a Actor,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Option<u64>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    commitments: &'a Commitments,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request: Option<RequestMark>,
+    time: Time,
+    r#type: &'static str,
+    v: u64,
+    what: &'a W,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Read<'a> {
+    actor: Actor,
+    cause: Option<u64>,
+    #[serde(default)]
+    commitments: Commitments,
+    request: Option<RequestMark>,
+    time: Time,
+    r#type: &'a str,
+    v: u64,
+    #[serde(borrow)]
+    what: &'a RawValue,
+}
+
+impl Entry {
+    /// The canonical bytes.
+    ///
+    /// # Errors
+    /// [`NotAnEntry::TooLong`]; `NotCanonical` if a number is beyond 2⁵³ − 1.
+    pub fn write(&self) -> Result<Vec<u8>, NotAnEntry> {
+        let bytes = self.body.write_in(self)?;
+        if bytes.len() > BYTES_MAX {
+            return Err(NotAnEntry::TooLong);
+        }
+        canonical::check(&bytes)?;
+        Ok(bytes)
+    }
+
+    /// Reads exactly what [`Entry::write`] writes and nothing else.
+    ///
+    /// # Errors
+    /// [`NotAnEntry`]; an unknown version or type is named, never passed over.
+    pub fn read(bytes: &[u8]) -> Result<Self, NotAnEntry> {
+        if bytes.len() > BYTES_MAX {
+            return Err(NotAnEntry::TooLong);
+        }
+        canonical::check(bytes)?;
+        let read: Read<'_> = serde_json::from_slice(bytes)?;
+        let unknown = || NotAnEntry::Unknown { version: read.v, kind: read.r#type.to_owned() };
+        if read.v != VERSION {
+            return Err(unknown());
+        }
+        let body = Body::read(read.r#type, read.what)?.ok_or_else(unknown)?;
+        let Read { actor, cause, commitments, request, time, .. } = read;
+        Ok(Self { actor, cause, commitments, request, time, body })
+    }
+
+    fn write_what<W: Serialize>(&self, r#type: &'static str, what: &W) -> Result<Vec<u8>, serde_json::Error> {
+        serde_json::to_vec(&Written {
+            actor: &self.actor,
+            cause: self.cause,
+            commitments: &self.commitments,
+            request: self.request,
+            time: self.time,
+            r#type,
+            v: VERSION,
+            what,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

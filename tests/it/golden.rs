@@ -18,3 +18,5 @@ pub(crate) fn same(path: &str, fresh: &str) {
         line.map_or(committed.lines().count().min(fresh.lines().count()), |line| line) + 1
     );
 }
+mod reasons;
+mod roles;

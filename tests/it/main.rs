@@ -9,4 +9,9 @@
 )]
 
 mod client;
+mod door;
+mod fixtures;
+mod foreign;
 mod golden;
+mod real;
+mod tidy;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 
 /// An instant: microseconds since 1970-01-01T00:00:00Z.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Time(i64);
 
 /// A length of time in whole microseconds. Never negative.
@@ -16,6 +16,11 @@ pub struct Span(u64);
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("a time must be RFC 3339 in UTC with six decimals, such as 2026-01-31T09:00:00.000000Z")]
 pub struct NotATime;
+
+/// Text that is not a length of time as people write it.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("a length of time is a whole number and s, m or h, such as 90s, 20m or 24h")]
+pub struct NotASpan;
 
 impl Time {
     /// From microseconds since the Unix epoch.
@@ -46,6 +51,12 @@ impl Time {
     #[must_use]
     pub const fn plus(self, span: Span) -> Self {
         Self(self.0.saturating_add_unsigned(span.0))
+    }
+
+    /// This instant and `span` earlier; saturates at the far end.
+    #[must_use]
+    pub const fn minus(self, span: Span) -> Self {
+        Self(self.0.saturating_sub_unsigned(span.0))
     }
 
     /// How long from `earlier` until `self`; zero if `earlier` is not earlier.
@@ -79,6 +90,27 @@ impl Span {
     #[must_use]
     pub const fn from_millis(millis: u64) -> Self {
         Self(millis.saturating_mul(1_000))
+    }
+
+    /// Reads a length of time as people write it: a whole number without leading zero, then `s`,
+    /// `m` or `h`.
+    ///
+    /// # Errors
+    /// [`NotASpan`] for every other text, zero and more than six digits among them.
+    pub fn parse(text: &str) -> Result<Self, NotASpan> {
+        let unit = match text.bytes().last() {
+            Some(b's') => 1,
+            Some(b'm') => 60,
+            Some(b'h') => 3_600,
+            _ => return Err(NotASpan),
+        };
+        let digits = text.get(..text.len() - 1).unwrap_or_default();
+        let plain = (1..=6).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
+        if !plain || digits.starts_with('0') {
+            return Err(NotASpan);
+        }
+        let number: u64 = digits.parse().map_err(|_| NotASpan)?;
+        Ok(Self::from_seconds(number * unit))
     }
 
     /// Whole seconds, rounded down.
@@ -150,6 +182,16 @@ mod tests {
         assert_eq!(Time::parse(text).unwrap().to_string(), text);
         for other in ["2026-11-21T10:14:51Z", "2026-11-21T10:14:51.000001+00:00", "2026-11-21t10:14:51.000001z", ""] {
             assert_eq!(Time::parse(other), Err(NotATime), "{other}");
+        }
+    }
+
+    #[test]
+    fn spans_are_read_as_they_are_written() {
+        for text in ["1s", "90s", "20m", "24h", "999999s"] {
+            assert_eq!(Span::parse(text).unwrap().to_string(), text);
+        }
+        for bad in ["", "s", "0s", "05m", "1", "1d", "-1s", "+1s", "1.5h", "1m30s", " 1s", "1000000s", "1\u{fc}"] {
+            assert_eq!(Span::parse(bad), Err(NotASpan), "{bad}");
         }
     }
 

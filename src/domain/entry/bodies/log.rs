@@ -1,0 +1,32 @@
+//! The log itself and the brokers that write it.
+
+use super::body;
+
+body!(
+    /// First entry of every log.
+    LogStarted {
+        /// `dev` or `prod`, for ever.
+        mode: String,
+        /// Origin line of the log's checkpoints.
+        origin: String,
+    }
+);
+body!(
+    /// A broker folded the log and writes from here on.
+    BrokerActivated {
+        /// Longest time that the engine works on one request, in seconds: what an intent must
+        /// wait for before "nothing there" is proof.
+        engine_request_seconds_max: u64,
+        /// Counts activations, from 1; a writer with an older epoch is deposed.
+        epoch: u64,
+        /// Version of the program.
+        version: String,
+    }
+);
+body!(
+    /// An orderly stop.
+    BrokerStopped {
+        /// The epoch that ends.
+        epoch: u64,
+    }
+);
