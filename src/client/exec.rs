@@ -1,9 +1,10 @@
 //! `leasehold exec`: a command inside a task. Request or join, wait for approval, hand the secrets
-//! over, run, pass signals and the exit code through, end the task whatever happened, and say how
-//! long proof of revocation took.
+//! over, run, prolong them, pass signals and the exit code through, end the task whatever happened,
+//! and say how long proof of revocation took.
 
 mod child;
 mod handover;
+mod keep;
 
 use super::broker::Broker;
 use super::complaint::{Complaint, Result};
@@ -13,7 +14,7 @@ use super::terminal::{Interruption, Interruptions};
 use super::{proof, text};
 use crate::domain::base::{Secret, TaskId};
 use crate::proto::v1::issue_secret_request::Parameters;
-use crate::proto::v1::{CertificateParameters, Task, TaskState};
+use crate::proto::v1::{CertificateParameters, Lease, Task, TaskState};
 use handover::{Handover, Way};
 use serde_json::json;
 use std::ffi::OsString;
@@ -63,9 +64,11 @@ pub(super) async fn run(broker: &mut Broker<'_>, args: &ExecArgs) -> Result<u8> 
     };
     let outcome = match ready {
         Err(outcome) => outcome,
-        Ok(handover) => match child::run(&args.command, handover, &task.id, &mut interruptions).await {
-            Ok(code) => Outcome::Ran(code),
-            Err(complaint) => Outcome::Failed(complaint),
+        Ok(handover) => tokio::select! {
+            ran = child::run(&args.command, handover, &task.id, &mut interruptions) => {
+                ran.map_or_else(Outcome::Failed, Outcome::Ran)
+            }
+            never = keep::alive(broker, leases.clone()) => match never {},
         },
     };
     let ended = finish(broker, &task, &outcome, &leases, &mut interruptions).await;
@@ -101,7 +104,7 @@ async fn prepare(
     broker: &mut Broker<'_>,
     task: &Task,
     ways: Vec<(String, Way, String)>,
-    leases: &mut Vec<proof::Named>,
+    leases: &mut Vec<Lease>,
 ) -> Result<Handover> {
     let task = request::until_active(broker, task).await?;
     let ends = text::time_short(task.end_time.as_ref());
@@ -120,12 +123,7 @@ async fn prepare(
 
 /// Draws one secret. Only the broker knows which credentials are certificates; it says so by
 /// refusing a request without one, and then a key is made here.
-async fn draw(
-    broker: &mut Broker<'_>,
-    task_id: &str,
-    credential: &str,
-    leases: &mut Vec<proof::Named>,
-) -> Result<Secret> {
+async fn draw(broker: &mut Broker<'_>, task_id: &str, credential: &str, leases: &mut Vec<Lease>) -> Result<Secret> {
     let mut key = None;
     let mut wanted = Wanted { task_id, credential, ttl: None, parameters: None, supersedes: "" };
     let response = match issue(broker, wanted.clone()).await {
@@ -141,7 +139,7 @@ async fn draw(
     let lease = broker.part(response.lease.clone(), "lease")?;
     let expires = text::time_short(lease.expire_time.as_ref());
     broker.terminal.say(&format!("{credential}: issued until {expires} ({})", lease.id));
-    leases.push((&lease).into());
+    leases.push(lease);
     delivered(response, key.as_ref())
 }
 
@@ -150,7 +148,7 @@ async fn finish(
     broker: &mut Broker<'_>,
     task: &Task,
     outcome: &Outcome,
-    leases: &[proof::Named],
+    leases: &[Lease],
     interruptions: &mut Interruptions,
 ) -> Result<()> {
     let clock = proof::Watch::begin();
@@ -158,8 +156,9 @@ async fn finish(
         broker.terminal.say(&format!("{} could not be ended; its window ends it", task.id));
         return Err(complaint);
     }
+    let named: Vec<proof::Named> = leases.iter().map(Into::into).collect();
     let proven = tokio::select! {
-        proven = clock.leases(broker, leases) => proven?,
+        proven = clock.leases(broker, &named) => proven?,
         _ = interruptions.next() => {
             broker.terminal.say("not waiting for proof any longer; the broker goes on until it has it");
             return Ok(());
@@ -196,4 +195,5 @@ The command finds the first secret at the file descriptor $LEASEHOLD_FD, and eac
 as $LEASEHOLD_FD_LEDGER_RO for ledger-ro: JSON for key-value secrets and for database accounts
 ({\"username\", \"password\"}), PEM (key, leaf, issuers) for certificates. $LEASEHOLD_TASK_ID is the task.
 
-In Python: json.load(open(int(os.environ[\"LEASEHOLD_FD\"])))";
+In Python: json.load(open(int(os.environ[\"LEASEHOLD_FD\"])))
+In a shell: jq -r .password /dev/fd/$LEASEHOLD_FD";

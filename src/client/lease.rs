@@ -8,6 +8,7 @@ use crate::domain::base::Span;
 use crate::proto::v1::issuance_service_client::IssuanceServiceClient;
 use crate::proto::v1::{GetLeaseRequest, Lease, ListLeasesRequest, RenewLeaseRequest, RevokeLeaseRequest};
 use serde_json::json;
+use std::collections::BTreeMap;
 
 /// Verbs on leases.
 #[derive(Debug, clap::Subcommand)]
@@ -87,6 +88,15 @@ pub(super) async fn read(broker: &mut Broker<'_>, lease_id: &str) -> Result<Leas
     broker.part(answer.lease, "lease")
 }
 
+/// Prolongs one lease; as far as possible without a `ttl`.
+pub(super) async fn renewed(broker: &mut Broker<'_>, lease_id: &str, ttl: Option<Span>) -> Result<Lease> {
+    let (request_id, lease_id) = (broker.request_id(), lease_id.to_owned());
+    let request = RenewLeaseRequest { request_id, lease_id, ttl: ttl.map(text::wire_span) };
+    let call = |channel, request| async move { IssuanceServiceClient::new(channel).renew_lease(request).await };
+    let answer = broker.ask("renew the lease", request, call).await?;
+    broker.part(answer.lease, "lease")
+}
+
 async fn list(broker: &mut Broker<'_>, args: &ListArgs) -> Result<()> {
     let mut filter: Vec<String> = Vec::new();
     for (name, value) in [("task", &args.task), ("credential", &args.credential), ("state", &args.state)] {
@@ -107,7 +117,7 @@ async fn list(broker: &mut Broker<'_>, args: &ListArgs) -> Result<()> {
     leases.truncate(args.limit);
     if broker.terminal.json {
         let leases: Vec<view::Lease> = leases.iter().map(Into::into).collect();
-        return broker.terminal.document(&json!({ "leases": leases }));
+        return broker.terminal.document(&BTreeMap::from([("leases", leases)]));
     }
     let row = |lease: &Lease| {
         let expires = time_short(lease.expire_time.as_ref());
@@ -123,11 +133,7 @@ async fn list(broker: &mut Broker<'_>, args: &ListArgs) -> Result<()> {
 }
 
 async fn renew(broker: &mut Broker<'_>, args: RenewArgs) -> Result<()> {
-    let (request_id, ttl) = (broker.request_id(), args.ttl.map(text::wire_span));
-    let request = RenewLeaseRequest { request_id, lease_id: args.lease, ttl };
-    let call = |channel, request| async move { IssuanceServiceClient::new(channel).renew_lease(request).await };
-    let answer = broker.ask("renew the lease", request, call).await?;
-    let lease = broker.part(answer.lease, "lease")?;
+    let lease = renewed(broker, &args.lease, args.ttl).await?;
     show(broker, &lease)
 }
 

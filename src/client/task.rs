@@ -15,6 +15,7 @@ use crate::proto::v1::{
     CancelTaskRequest, CompleteTaskRequest, GetTaskRequest, ListTasksRequest, Task, WatchTaskRequest, WatchTaskResponse,
 };
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 /// Verbs on tasks.
@@ -207,7 +208,7 @@ async fn list(broker: &mut Broker<'_>, args: &ListArgs) -> Result<()> {
     tasks.truncate(args.limit);
     if broker.terminal.json {
         let tasks: Vec<view::Task> = tasks.iter().map(Into::into).collect();
-        return broker.terminal.document(&json!({ "tasks": tasks }));
+        return broker.terminal.document(&BTreeMap::from([("tasks", tasks)]));
     }
     let row = |task: &Task| {
         let ends = time_short(task.end_time.as_ref());

@@ -8,6 +8,7 @@
     reason = "tests stop at the first surprise"
 )]
 
+mod client;
 mod door;
 mod fixtures;
 mod foreign;
