@@ -9,10 +9,10 @@
 )]
 
 mod client;
+mod contract;
 mod door;
 mod fixtures;
 mod foreign;
-mod contract;
 mod golden;
 mod real;
 mod tidy;

@@ -31,7 +31,8 @@ pub(super) fn prepare(connection: &mut Connection) -> Result<(), Fault> {
         }
         VERSION => Ok(()),
         later => {
-            let sentence = format!("the log's file has form {later}, this program knows up to {VERSION}: use a newer one");
+            let sentence =
+                format!("the log's file has form {later}, this program knows up to {VERSION}: use a newer one");
             Err(Fault::new(FaultKind::Permanent, sentence))
         }
     }

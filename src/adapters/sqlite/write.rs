@@ -37,6 +37,7 @@ fn insert(transaction: &Transaction<'_>, batch: &Batch) -> rusqlite::Result<()> 
         tile.execute(params![full.level, number(full.number), full.bytes])?;
     }
     let size = batch.expected_size + batch.entries.len() as u64;
-    let mut head = transaction.prepare_cached("INSERT OR REPLACE INTO head (one, size, checkpoint) VALUES (1, ?, ?)")?;
+    let mut head =
+        transaction.prepare_cached("INSERT OR REPLACE INTO head (one, size, checkpoint) VALUES (1, ?, ?)")?;
     head.execute(params![number(size), batch.checkpoint]).map(|_| ())
 }

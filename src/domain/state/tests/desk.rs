@@ -294,8 +294,7 @@ impl Desk {
     }
 
     pub(super) fn gone(&mut self, lease: LeaseId) {
-        let gone =
-            GoneFacts { lease, backend_confirmed: true, known_before: true, crl: None, engine_request: None };
+        let gone = GoneFacts { lease, backend_confirmed: true, known_before: true, crl: None, engine_request: None };
         self.decide(Command::Found(Finding::Gone(gone))).unwrap();
     }
 

@@ -45,7 +45,8 @@ fn a_deadline_that_has_not_passed_changes_nothing() {
     let lease = desk.issue(task, "ledger-ro").unwrap();
     desk.seal(lease);
     let before = desk.state.clone();
-    for duty in [Duty::ExpireTask(task), Duty::ExpireLease(lease), Duty::SettleLease(lease), Duty::ApproveByRule(task)] {
+    for duty in [Duty::ExpireTask(task), Duty::ExpireLease(lease), Duty::SettleLease(lease), Duty::ApproveByRule(task)]
+    {
         desk.pass(duty);
     }
     assert_eq!(desk.state, before);

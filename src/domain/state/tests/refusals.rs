@@ -65,8 +65,7 @@ fn a_changed_credential_ends_the_right_to_draw_it() {
 #[test]
 fn an_estate_planned_against_another_version_is_refused() {
     let mut desk = Desk::new();
-    for (who, version, reason) in
-        [("people/lead", 1, Reason::RoleMissing), ("people/operator", 0, Reason::EstateMoved)]
+    for (who, version, reason) in [("people/lead", 1, Reason::RoleMissing), ("people/operator", 0, Reason::EstateMoved)]
     {
         let ask = ApplyEstate { document: Document::parse("").unwrap(), version };
         assert_eq!(desk.ask(who, 9, 202, Ask::ApplyEstate(ask)).unwrap_err().reason, reason);
