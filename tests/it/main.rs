@@ -8,6 +8,7 @@
     reason = "tests stop at the first surprise"
 )]
 
+mod conformance;
 mod door;
 mod fixtures;
 mod golden;
