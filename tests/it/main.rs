@@ -10,6 +10,7 @@
 
 mod client;
 mod contract;
+mod conformance;
 mod door;
 mod fixtures;
 mod foreign;
