@@ -4,7 +4,7 @@
 
 use super::broker::Broker;
 use super::complaint::{Complaint, Result};
-use super::{lease, view};
+use super::{lease, stopwatch, view};
 use crate::domain::reason::Reason;
 use crate::proto::v1::{Lease, LeaseState};
 use serde::Serialize;
@@ -47,7 +47,7 @@ pub(crate) struct Proven {
 impl Watch {
     /// Starts the clock.
     pub(crate) fn begin() -> Self {
-        Self { began: Instant::now() }
+        Self { began: stopwatch::now() }
     }
 
     /// Waits for all of these leases and says of each, as soon as it is known, how it ended.
