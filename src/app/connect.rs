@@ -13,7 +13,6 @@ impl Connect for SvidConnect {
         anyhow::bail!("this build has no mutual TLS yet, and no broker is spoken to without it")
     }
 
-    #[expect(clippy::disallowed_methods, reason = "there is no adapter for the system's chance yet")]
     fn chance(&self) -> [u8; 16] {
         let mut bytes = [0; 16];
         // Ids without chance would let one caller's call pass for another's.
