@@ -16,6 +16,7 @@ mod proof;
 mod secret;
 mod signals;
 mod status;
+mod stopwatch;
 mod table;
 mod task;
 mod terminal;

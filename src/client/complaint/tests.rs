@@ -1,3 +1,5 @@
+//! Complaints are worded as people read them.
+
 use super::*;
 use crate::domain::base::SpiffeId;
 use std::collections::HashMap;
