@@ -69,6 +69,15 @@ fn many_mistakes_are_bounded() {
 }
 
 #[test]
+fn a_text_of_mistakes_only_is_counted() {
+    let lines = names(&"=\n".repeat(FORM_BYTES_MAX / 2)).unwrap_err();
+    assert_eq!(lines.told().len(), 20);
+    assert!(lines.untold() > 500_000, "{}", lines.untold());
+    let long = "k".repeat(FORM_BYTES_MAX - 4);
+    assert_eq!(names(&format!("{long} = 1")).unwrap_err().untold(), 0);
+}
+
+#[test]
 fn a_form_is_bounded() {
     let text = |length: usize| "#".repeat(length);
     assert_eq!(names(&text(FORM_BYTES_MAX)), Ok(0));

@@ -2,12 +2,11 @@
 
 use super::check::{Checks, Finding};
 use super::{Expected, Seen, Survey};
-use crate::domain::vault_policy::{BROKER_POLICY, CREDENTIAL_POLICY_PREFIX, broker_policy, credential_policies};
+use crate::domain::vault_policy::{self, CREDENTIAL_POLICY_PREFIX};
 
 pub(super) fn examine(expected: &Expected<'_>, survey: &Survey) -> Vec<Finding> {
     let mut checks = Checks::of("policy");
-    let mut wanted = vec![(BROKER_POLICY.to_owned(), broker_policy(expected.estate))];
-    wanted.extend(credential_policies(expected.estate));
+    let wanted = vault_policy::policies(expected.estate);
     for (name, text) in &wanted {
         examine_text(name, text, survey.policies.get(name), &mut checks);
     }
