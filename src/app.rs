@@ -1,1 +1,9 @@
-//! app
+//! The only floor that may name everything: the command line, wiring, shutdown order.
+
+pub mod cli;
+pub mod config;
+pub mod connect;
+pub mod log_key;
+pub mod serve;
+pub mod telemetry;
+pub mod vault;

@@ -8,15 +8,16 @@
 
 pub mod audit;
 pub mod domain;
+pub mod failpoint;
 pub mod tlog;
 
+#[cfg(feature = "net")]
+pub mod adapters;
 #[cfg(feature = "net")]
 pub mod ports;
 #[cfg(feature = "net")]
 pub mod proto;
 
-#[cfg(feature = "server")]
-pub mod adapters;
 #[cfg(feature = "server")]
 pub mod services;
 #[cfg(feature = "server")]

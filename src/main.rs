@@ -1,3 +1,17 @@
-//! The one binary: parses arguments, calls `app` or `client`, prints the error chain, sets the exit code.
+//! The one binary: parses arguments, calls `app`, prints what went wrong, sets the exit code.
 
-fn main() {}
+use clap::Parser as _;
+use leasehold::{app::cli, client};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    let json = cli.globals.json;
+    cli::run(cli).unwrap_or_else(|error| {
+        let (text, code) = client::explain(&error, json);
+        if !text.is_empty() {
+            eprintln!("{text}");
+        }
+        ExitCode::from(code)
+    })
+}

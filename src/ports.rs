@@ -19,4 +19,4 @@ pub use secret_engine::{
     Accessor, EngineHealth, EngineLease, MadeToken, MintOrder, MintOutcome, Minted, RevocationProof, SecretEngine,
     TokenSpec,
 };
-pub use trust_source::{Refusal, TrustSource};
+pub use trust_source::TrustSource;

@@ -1,7 +1,14 @@
 //! Generated from `proto/`, committed, untouched. `tests/it/golden/generated_code.rs` regenerates
 //! it and compares.
 
-#![expect(missing_docs, unreachable_pub, clippy::all, reason = "generated code")]
+#![expect(
+    missing_docs,
+    clippy::all,
+    clippy::allow_attributes,
+    clippy::allow_attributes_without_reason,
+    clippy::too_many_lines,
+    reason = "generated code"
+)]
 
 /// The API `leasehold.v1`.
 pub mod v1 {

@@ -1,1 +1,5 @@
-//! surfaces
+//! Dress and undress: what the outside touches. A surface verifies, parses, calls one service and
+//! converts its answer; it decides nothing.
+
+pub mod identity;
+pub mod tls;

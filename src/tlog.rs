@@ -1,1 +1,14 @@
-//! tlog
+//! Transparency-log formats: hashing, trees, proofs, tiles, notes, checkpoints, receipts.
+//!
+//! One file per public specification. Pure: no clock, no chance, no input or output, and no word
+//! about secrets or tasks. Every floor above may use it; it uses nothing of this crate.
+
+pub mod checkpoint;
+pub mod hash;
+pub mod note;
+pub mod proof;
+pub mod receipt;
+pub mod tile;
+pub mod tree;
+
+pub use hash::{EMPTY_ROOT, Hash, leaf_hash, node_hash};

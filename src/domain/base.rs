@@ -10,7 +10,7 @@ pub mod spiffe_id;
 pub mod time;
 
 pub use digest::Digest;
-pub use ids::{LeaseId, RequestId, TaskId};
+pub use ids::{ConnectionId, LeaseId, RequestId, TaskId};
 pub use name::Name;
 pub use secret::Secret;
 pub use spiffe_id::{SpiffeId, TrustDomain};

@@ -85,6 +85,7 @@ reasons! {
     JwtClaims "JWT_CLAIMS" Unauthenticated 0 "fetch the JWT-SVID from the Workload API; sub, aud and exp are required"
     JwtSignature "JWT_SIGNATURE" Unauthenticated 0 "fetch a fresh JWT-SVID; its key must be in the trust domain's bundle"
     IdentityMismatch "IDENTITY_MISMATCH" Unauthenticated 0 "present one identity: certificate and token name different ones"
+    HandshakeFailed "HANDSHAKE_FAILED" Unauthenticated 0 "complete a TLS 1.3 handshake within five seconds"
     // Input.
     FieldInvalid "FIELD_INVALID" InvalidArgument 0 "correct the named field"
     RequestIdInvalid "REQUEST_ID_INVALID" InvalidArgument 0 "send a random UUID as request_id"
@@ -96,6 +97,7 @@ reasons! {
     RoleMissing "ROLE_MISSING" PermissionDenied 0 "ask an operator to name your SPIFFE ID in the estate's role for this call"
     AgentUnknown "AGENT_UNKNOWN" PermissionDenied 0 "ask an operator to declare the agent in the estate"
     AgentWithoutOwner "AGENT_WITHOUT_OWNER" PermissionDenied 0 "ask an operator to give the agent an owner team with at least one member"
+    CredentialWithoutOwner "CREDENTIAL_WITHOUT_OWNER" PermissionDenied 0 "ask an operator to give the credential an owner team: nobody can approve its use"
     CredentialNotAllowed "CREDENTIAL_NOT_ALLOWED" PermissionDenied 0 "request a task whose scope holds this credential"
     SelfApproval "SELF_APPROVAL" PermissionDenied 0 "ask another member of the owner team: nobody decides on their own request"
     NotAnApprover "NOT_AN_APPROVER" PermissionDenied 0 "ask a member of the credential's owner team"
@@ -110,6 +112,8 @@ reasons! {
     LeaseEnded "LEASE_ENDED" FailedPrecondition 0 "ask for a new secret inside an active task"
     LeaseNotRenewable "LEASE_NOT_RENEWABLE" FailedPrecondition 0 "ask for a new secret: this kind cannot be prolonged"
     CredentialUnknown "CREDENTIAL_UNKNOWN" FailedPrecondition 0 "declare the credential in the estate, or correct its name"
+    DigestMismatch "DIGEST_MISMATCH" FailedPrecondition 0 "show the task again and approve the digest that it shows now"
+    CredentialChanged "CREDENTIAL_CHANGED" FailedPrecondition 0 "request a new task: the credential changed in the estate since this one was requested"
     EstateMoved "ESTATE_MOVED" FailedPrecondition 0 "plan again: the estate changed since"
     // Repeats.
     AlreadyIssued "ALREADY_ISSUED" AlreadyExists 0 "the secret is given once; name the lease in supersedes to get a new one"
@@ -161,8 +165,10 @@ impl<'de> Deserialize<'de> for Reason {
     }
 }
 
-/// A refusal that is data, not an error: the code, one sentence, and the field it concerns.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A refusal that is data, not an error: the code, one sentence, and the field it concerns. It
+/// implements `Error` only to travel through a TLS handshake.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{sentence}")]
 pub struct Denial {
     /// The stable code.
     pub reason: Reason,
@@ -170,19 +176,28 @@ pub struct Denial {
     pub sentence: String,
     /// Path of the offending field, for `InvalidArgument`.
     pub field: Option<String>,
+    /// Ids that help the caller on, such as (`lease`, `lease-…`).
+    pub ids: Vec<(&'static str, String)>,
 }
 
 impl Denial {
     /// A denial that concerns no single field.
     #[must_use]
     pub fn new(reason: Reason, sentence: impl Into<String>) -> Self {
-        Self { reason, sentence: sentence.into(), field: None }
+        Self { reason, sentence: sentence.into(), field: None, ids: Vec::new() }
     }
 
     /// A denial of one field.
     #[must_use]
     pub fn of_field(field: impl Into<String>, sentence: impl Into<String>) -> Self {
-        Self { reason: Reason::FieldInvalid, sentence: sentence.into(), field: Some(field.into()) }
+        Self { field: Some(field.into()), ..Self::new(Reason::FieldInvalid, sentence) }
+    }
+
+    /// The same denial with an id that helps the caller on.
+    #[must_use]
+    pub fn naming(mut self, key: &'static str, id: impl fmt::Display) -> Self {
+        self.ids.push((key, id.to_string()));
+        self
     }
 
     /// The one face of unknown and foreign things.

@@ -1,4 +1,4 @@
-//! Chance.
+//! Chance: the only way to random bytes, so that a simulated run can be repeated.
 
 /// Cryptographically strong random bytes. Never fails: an implementation that cannot deliver
 /// must stop the process.

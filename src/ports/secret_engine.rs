@@ -132,14 +132,14 @@ pub struct RevocationProof {
     pub gone_after: bool,
     /// For certificates: the serial stands on a CRL whose number grew.
     pub crl: Option<CrlProof>,
-    /// The engine's `request_id` of the last look-up, if it gave one.
+    /// The engine's `request_id` of the last look-up that had one (a "no such lease" has none).
     pub engine_request: Option<String>,
 }
 
 /// A serial seen on a CRL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CrlProof {
-    /// CRL number before the revocation.
+    /// CRL number before the revocation; equal to `number` if the serial stood there already.
     pub number_before: u64,
     /// CRL number on which the serial stands.
     pub number: u64,
@@ -171,7 +171,7 @@ pub trait SecretEngine: Send + Sync {
     async fn end_token(&self, accessor: &Accessor, entry: u64) -> Result<(), Fault>;
 
     /// Reads a secret with the task's token, then renews it down to the order's TTL.
-    /// `Transient`, `Permanent`: nothing was minted. `Ambiguous`: something may have been, or may
+    /// `Transient`, `Permanent`, `NotFound`: nothing was minted, or it was ended again and looked up as gone. `Ambiguous`: something may have been, or may
     /// yet be; close the intent, never repeat.
     async fn mint(&self, token: &Secret, order: &MintOrder, entry: u64) -> Result<MintOutcome, Fault>;
 
@@ -188,11 +188,13 @@ pub trait SecretEngine: Send + Sync {
         entry: u64,
     ) -> Result<RevocationProof, Fault>;
 
-    /// All leases that the engine holds under a credential's path.
+    /// All leases that the engine holds under a credential's path, such as `database/creds/ledger-ro`;
+    /// also those of our task tokens, under `auth/token/create/leasehold-task/leasehold`.
     async fn leases(&self, path: &str) -> Result<Vec<EngineLease>, Fault>;
 
-    /// Reads a KV value for the broker's own use (probe connection strings), with a token of its own.
-    async fn own_value(&self, credential: &str, path: &str, field: &str) -> Result<Secret, Fault>;
+    /// Reads a text field of a KV value for the broker's own use (probe connection strings), with a
+    /// token of its own under `policy`, which is ended afterwards. Safe to repeat.
+    async fn own_value(&self, policy: &str, path: &str, field: &str) -> Result<Secret, Fault>;
 
     /// Looks whether the engine can be used.
     async fn health(&self) -> EngineHealth;

@@ -8,4 +8,11 @@
     reason = "tests stop at the first surprise"
 )]
 
+mod client;
+mod door;
+mod fixtures;
+mod foreign;
+mod contract;
 mod golden;
+mod real;
+mod tidy;

@@ -78,6 +78,11 @@ id!(
     LeaseId,
     "lease-"
 );
+id!(
+    /// A connection to the broker, for as long as it stands.
+    ConnectionId,
+    "conn-"
+);
 
 /// The caller's name for one changing call (AIP-155): a random UUID. Kept nowhere; only digests
 /// that contain it are stored, so it also serves as their salt.

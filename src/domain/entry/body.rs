@@ -3,6 +3,7 @@
 
 use super::bodies::{access, estate, lease, log, task, token};
 use super::{Entry, NotAnEntry};
+use crate::domain::base::TaskId;
 use serde_json::value::RawValue;
 
 macro_rules! types {
@@ -101,4 +102,42 @@ types! {
     OrphanFound "orphan.found" access::OrphanFound,
     /// Someone read the log.
     EvidenceRead "evidence.read" access::EvidenceRead,
+}
+
+impl Body {
+    /// Whether this entry carries the mark of the request that it answers: one entry of each
+    /// decision does.
+    #[must_use]
+    pub const fn answers_a_request(&self) -> bool {
+        matches!(
+            self,
+            Self::EstateApplied(_)
+                | Self::TaskRequested(_)
+                | Self::TaskApproved(_)
+                | Self::TaskDenied(_)
+                | Self::TaskCompleted(_)
+                | Self::TaskCancelled(_)
+                | Self::LeaseIntended(_)
+                | Self::LeaseRenewed(_)
+                | Self::LeaseRevocationRequested(_)
+        )
+    }
+
+    /// The task that an entry names as its own subject.
+    #[must_use]
+    pub const fn task(&self) -> Option<TaskId> {
+        Some(match self {
+            Self::TaskRequested(body) => body.task,
+            Self::TaskApproved(body) => body.task,
+            Self::TaskDenied(body) => body.task,
+            Self::TaskActivated(body) => body.task,
+            Self::TaskCompleted(body) => body.task,
+            Self::TaskCancelled(body) => body.task,
+            Self::TaskExpired(body) => body.task,
+            Self::TokenMade(body) => body.task,
+            Self::TokenRevoked(body) => body.task,
+            Self::LeaseIntended(body) => body.task,
+            _ => return None,
+        })
+    }
 }

@@ -1,0 +1,218 @@
+//! `leasehold serve`: wires the floors together and stops them in order.
+//!
+//! Start: trust source, store, journal (fold and take over), then the driver, which ends what is
+//! pending before anyone can ask for more, then the door. Stop: the door, what runs, the journal.
+
+use super::config::Config;
+use super::log_key;
+use crate::adapters::probes::{DsnSupplier, PostgresProbe};
+use crate::adapters::spire::{ClientCertificate, SpireOptions, SpireTrust, TrustPolicy};
+use crate::adapters::sqlite::SqliteStore;
+use crate::adapters::system::{OsEntropy, SystemClock};
+use crate::adapters::vault::{JwtSvidSupplier, Vault, VaultAuth, VaultSettings};
+use crate::domain::base::Time;
+use crate::domain::entry::Body;
+use crate::domain::entry::bodies::log::BrokerStopped;
+use crate::domain::judge::BuiltInRules;
+use crate::domain::reason::Denial;
+use crate::domain::state::Command;
+use crate::ports::{Clock, Entropy, Fault, FaultKind, LogStore, Probe, ProbeTarget, SecretEngine, TrustSource};
+use crate::services::World;
+use crate::services::close::Close;
+use crate::services::duties::{Driver, Verbs};
+use crate::services::end::End;
+use crate::services::issue::{InFlight, Issue};
+use crate::services::journal::{Journal, Parts, WriterEnd};
+use crate::services::renew::Renew;
+use crate::services::tokens::Tokens;
+use crate::services::view::View;
+use crate::surfaces::grpc::{self, GrpcParts};
+use crate::surfaces::tls::{Door, DoorLimits, Registry};
+use anyhow::{Context as _, Result, bail};
+use std::io::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinHandle;
+use tokio_stream::wrappers::TcpListenerStream;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+const TRUST_START_MAX: Duration = Duration::from_secs(30);
+const STOP_MAX: Duration = Duration::from_secs(15);
+
+/// A broker that runs.
+struct Running {
+    world: World,
+    writer: JoinHandle<WriterEnd>,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+/// Serves until SIGINT or SIGTERM, or until the log can no longer be trusted.
+///
+/// # Errors
+/// Whatever kept it from starting, with the next step; or the loss of the log.
+pub async fn serve(config: Config) -> Result<()> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut running = start(config).await?;
+    let lost = tokio::select! {
+        _ = interrupt.recv() => None,
+        _ = terminate.recv() => None,
+        end = &mut running.writer => Some(end),
+    };
+    running.stop(lost.is_some()).await;
+    match lost {
+        None => Ok(()),
+        Some(Ok(end)) => Err(anyhow::Error::new(end).context("the broker stops: start it again, it folds the log anew")),
+        Some(Err(join)) => Err(anyhow::Error::new(join).context("the log's writer broke off")),
+    }
+}
+
+async fn start(config: Config) -> Result<Running> {
+    if config.log.mode == "dev" && !config.listen.ip().is_loopback() {
+        bail!("a development log is served on loopback only: correct listen = \"{}\"", config.listen);
+    }
+    let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+    let trust = trust(&config, &tasks).await?;
+    let store: Arc<dyn LogStore> = Arc::new(SqliteStore::open(&config.log.file)?);
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::start(last_time(&*store).await?));
+    let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
+    let engine = engine(&config, &trust, &clock, &tasks)?;
+    let probe: Arc<dyn Probe> =
+        Arc::new(PostgresProbe::new(dsn_supplier(&engine), None, PostgresProbe::DEADLINE)?);
+    let parts = Parts {
+        store: Arc::clone(&store),
+        clock: Arc::clone(&clock),
+        signer: log_key::load_or_make(&config.log.key_file, &config.log.file, &config.log.origin, &*entropy)?,
+        judge: Arc::new(BuiltInRules),
+        bootstrap: config.operators.iter().cloned().collect(),
+        mode: config.log.mode,
+        engine_request_seconds_max: config.vault.request_seconds_max,
+    };
+    let (journal, writer) = Journal::start(parts).await?;
+    let writer = tasks.spawn(writer);
+    let world = World { journal, clock, entropy, store, engine, probe, tracker: tasks.clone() };
+    let running = Running { world: world.clone(), writer, stop: stop.clone(), tasks };
+    let verbs = running.drive(&world);
+    running.open_door(&config, trust, verbs).await?;
+    Ok(running)
+}
+
+impl Running {
+    fn drive(&self, world: &World) -> (Issue, Renew) {
+        let tokens = Tokens::new(world.clone());
+        let in_flight = InFlight::default();
+        let verbs = Verbs {
+            end: End::new(world.clone(), tokens.clone()),
+            close: Close::new(world.clone(), in_flight.clone()),
+            renew: Renew::new(world.clone()),
+            tokens: tokens.clone(),
+        };
+        let renew = verbs.renew.clone();
+        self.tasks.spawn(Driver::new(world.clone(), verbs).run(self.stop.clone()));
+        (Issue::new(world.clone(), tokens, in_flight), renew)
+    }
+
+    async fn open_door(&self, config: &Config, trust: Arc<SpireTrust>, (issue, renew): (Issue, Renew)) -> Result<()> {
+        let world = &self.world;
+        let tls = trust.server_config(Arc::clone(&world.clock), ClientCertificate::Optional, &[b"h2"])?;
+        let trust: Arc<dyn TrustSource> = trust;
+        let registry = Registry::new(Arc::clone(&trust), Arc::clone(&world.clock), Arc::clone(&world.entropy));
+        self.tasks.spawn(Arc::clone(&registry).watch(self.stop.clone()));
+        let listener = TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;
+        let address = listener.local_addr()?;
+        let door = Door { tls, registry: Arc::clone(&registry), limits: DoorLimits::default() };
+        let sessions = door.open(TcpListenerStream::new(listener), &self.tasks, self.stop.clone());
+        let bootstrap = config.operators.iter().cloned().collect();
+        let view = View::new(world.clone(), bootstrap);
+        let parts = GrpcParts { world: world.clone(), view, issue, renew, trust: Arc::clone(&trust), registry };
+        let served = grpc::serve(parts, sessions, self.stop.clone());
+        self.tasks.spawn(async move {
+            if let Err(error) = served.await {
+                tracing::error!(%error, "the gRPC surface ended");
+            }
+        });
+        announce(&address.to_string(), &trust.own_id().to_string(), world.journal.verifier_key())
+    }
+
+    /// The door first, then what runs, then the log.
+    async fn stop(self, lost: bool) {
+        self.stop.cancel();
+        self.tasks.close();
+        if !lost {
+            let epoch = self.world.journal.published().state.broker.epoch;
+            let stopped = Command::Note(Body::from(BrokerStopped { epoch }));
+            if let Err(Denial { sentence, .. }) = self.world.journal.propose(stopped, Vec::new()).await {
+                tracing::warn!(%sentence, "the stop could not be recorded");
+            }
+        }
+        let Self { world, tasks, .. } = self;
+        drop(world);
+        if tokio::time::timeout(STOP_MAX, tasks.wait()).await.is_err() {
+            tracing::warn!("work was still under way; the next start goes on with it");
+        }
+    }
+}
+
+async fn trust(config: &Config, tasks: &TaskTracker) -> Result<Arc<SpireTrust>> {
+    let policy = TrustPolicy::Written { own: config.trust_domain.clone(), federated: config.federated.clone() };
+    let options = SpireOptions { endpoint: config.workload_api.clone(), policy, start_timeout: TRUST_START_MAX };
+    Ok(SpireTrust::start(options, tasks).await?)
+}
+
+async fn last_time(store: &dyn LogStore) -> Result<Time> {
+    let Some(head) = store.head().await? else { return Ok(Time::default()) };
+    let last = store.entries(head.size.saturating_sub(1), 1).await?.pop();
+    // An unreadable entry is the fold's to report.
+    Ok(last.and_then(|last| crate::domain::entry::Entry::read(&last.bytes).ok()).map(|entry| entry.time).unwrap_or_default())
+}
+
+fn engine(
+    config: &Config,
+    trust: &Arc<SpireTrust>,
+    clock: &Arc<dyn Clock>,
+    tasks: &TaskTracker,
+) -> Result<Arc<dyn SecretEngine>> {
+    let trust = Arc::clone(trust);
+    let supplier: JwtSvidSupplier = Arc::new(move |audience: &str| {
+        let (trust, audience) = (Arc::clone(&trust), audience.to_owned());
+        Box::pin(async move {
+            let no = |error| Fault::new(FaultKind::Transient, "no JWT-SVID to log in to the engine with").because(error);
+            trust.own_jwt(&audience).await.map_err(no)
+        })
+    });
+    let jwt = &config.vault.jwt;
+    let auth = VaultAuth::Jwt {
+        mount: jwt.mount.clone(),
+        role: jwt.role.clone(),
+        audience: jwt.audience.clone(),
+        supplier,
+    };
+    let settings = VaultSettings {
+        address: config.vault.address.clone(),
+        ca_file: config.vault.ca_file.clone(),
+        namespace: config.vault.namespace.clone(),
+        auth,
+        deadline: Duration::from_secs(config.vault.request_seconds_max + 5),
+    };
+    Ok(Arc::new(Vault::new(settings, Arc::clone(clock), tasks.clone())?))
+}
+
+/// Probes log in with a value that the engine holds.
+fn dsn_supplier(engine: &Arc<dyn SecretEngine>) -> DsnSupplier {
+    let engine = Arc::clone(engine);
+    Arc::new(move |target: &ProbeTarget| {
+        let (engine, target) = (Arc::clone(&engine), target.clone());
+        Box::pin(async move { engine.own_value(&target.dsn_credential, &target.dsn_path, "dsn").await })
+    })
+}
+
+/// Tells whoever started the broker where it is: one line, and nothing else goes to stdout.
+fn announce(address: &str, id: &str, key: &str) -> Result<()> {
+    tracing::info!(%address, %id, log_key = %key, "the broker serves");
+    let mut out = std::io::stdout();
+    writeln!(out, "LISTENING {address}").and_then(|()| out.flush()).context("nobody reads where the broker listens")
+}

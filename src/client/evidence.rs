@@ -1,0 +1,152 @@
+//! `leasehold evidence …`: entries, receipts and checkpoints, as the broker gives them.
+//!
+//! Reading is not verifying: what is fetched here is checked offline, with keys from elsewhere.
+
+use super::broker::Broker;
+use super::complaint::{Complaint, Result};
+use super::view;
+use crate::proto::v1::evidence_service_client::EvidenceServiceClient;
+use crate::proto::v1::{GetCheckpointRequest, GetReceiptRequest, StreamEntriesRequest, StreamEntriesResponse};
+use serde_json::{Map, Value, json};
+
+/// Verbs on the log.
+#[derive(Debug, clap::Subcommand)]
+pub enum EvidenceVerb {
+    /// List entries up to the present end.
+    #[command(after_help = "Example:\n  leasehold evidence list --from 100 --type 'task.*'")]
+    List(ListArgs),
+    /// Print the proof of one entry (C2SP tlog-proof); with --json also the entry and its openings.
+    #[command(after_help = "Example:\n  leasehold evidence receipt 42 --json > receipt.json")]
+    Receipt {
+        /// Index of the entry, such as the `log_index` of a lease.
+        index: u64,
+    },
+    /// Print the newest signed checkpoint (C2SP tlog-checkpoint).
+    #[command(after_help = "Example:\n  leasehold evidence checkpoint > checkpoint.txt")]
+    Checkpoint,
+}
+
+/// Arguments of `evidence list`.
+#[derive(Debug, clap::Args)]
+pub struct ListArgs {
+    /// First index.
+    #[arg(long, value_name = "INDEX", default_value_t = 0)]
+    from: u64,
+    /// Read at most this many entries; all without it.
+    #[arg(long, value_name = "COUNT", default_value_t = 0, hide_default_value = true)]
+    limit: u64,
+    /// Show only this type, such as lease.revoked or 'lease.*'; may be given several times.
+    #[arg(long = "type", value_name = "TYPE")]
+    types: Vec<String>,
+}
+
+/// Runs a verb on the log.
+pub(super) async fn run(broker: &mut Broker<'_>, verb: EvidenceVerb) -> Result<()> {
+    match verb {
+        EvidenceVerb::List(args) => list(broker, &args).await,
+        EvidenceVerb::Receipt { index } => receipt(broker, index).await,
+        EvidenceVerb::Checkpoint => checkpoint(broker).await,
+    }
+}
+
+/// The public fields of an entry that its type does not say already, as `name=value`.
+pub(super) fn particulars(entry: &[u8]) -> String {
+    let Ok(fields) = serde_json::from_slice::<Map<String, Value>>(entry) else { return "(not JSON)".into() };
+    let shown = fields.iter().filter(|(name, _)| !WITHOUT_NEWS.contains(&name.as_str()));
+    let words: Vec<String> = shown
+        .map(|(name, value)| match value {
+            Value::String(text) => format!("{name}={text}"),
+            other => format!("{name}={other}"),
+        })
+        .collect();
+    words.join(" ")
+}
+
+async fn list(broker: &mut Broker<'_>, args: &ListArgs) -> Result<()> {
+    const DOING: &str = "read entries";
+    let request = StreamEntriesRequest { from_index: args.from, limit: args.limit };
+    let call = |channel, request| async move { EvidenceServiceClient::new(channel).stream_entries(request).await };
+    let opened = broker.stream(DOING, request, call).await;
+    let mut entries = opened.map_err(|status| broker.complaint(DOING, &status))?;
+    let mut read = 0_u64;
+    while let Some(item) = entries.message().await.map_err(|status| broker.complaint(DOING, &status))? {
+        read += 1;
+        show(broker, &item, &args.types)?;
+    }
+    if read == 0 {
+        broker.terminal.say(&format!("no entries from index {}", args.from));
+    }
+    Ok(())
+}
+
+fn show(broker: &mut Broker<'_>, item: &StreamEntriesResponse, types: &[String]) -> Result<()> {
+    let entry = view::entry(&item.entry)?;
+    let fields: Map<String, Value> = serde_json::from_slice(&item.entry).unwrap_or_default();
+    let word = |name: &str| fields.get(name).and_then(Value::as_str).unwrap_or("?").to_owned();
+    let (kind, time) = (word("type"), word("time"));
+    if !types.is_empty() && !types.iter().any(|wanted| matches(wanted, &kind)) {
+        return Ok(());
+    }
+    if broker.terminal.json {
+        let openings = item.openings.iter().map(Into::into).collect();
+        return broker.terminal.record(&view::Entry { index: item.index, entry, openings });
+    }
+    broker.terminal.line(&format!("{:>8}  {time}  {kind:<30}  {}", item.index, particulars(&item.entry)))
+}
+
+async fn receipt(broker: &mut Broker<'_>, index: u64) -> Result<()> {
+    let call = |channel, request| async move { EvidenceServiceClient::new(channel).get_receipt(request).await };
+    let answer = broker.ask("read the receipt", GetReceiptRequest { index }, call).await?;
+    let receipt = broker.part(answer.receipt, "receipt")?;
+    if broker.terminal.json {
+        return broker.terminal.document(&view::Receipt::from(&receipt));
+    }
+    broker.terminal.lines(&receipt.proof)?;
+    if !receipt.witnessed {
+        broker.terminal.say("unwitnessed: no third party vouches for this checkpoint yet");
+    }
+    Ok(())
+}
+
+async fn checkpoint(broker: &mut Broker<'_>) -> Result<()> {
+    let call = |channel, request| async move { EvidenceServiceClient::new(channel).get_checkpoint(request).await };
+    let answer = broker.ask("read the checkpoint", GetCheckpointRequest {}, call).await?;
+    if broker.terminal.json {
+        let value = json!({ "checkpoint": answer.checkpoint, "verifier_key": answer.verifier_key });
+        return broker.terminal.document(&value);
+    }
+    if answer.checkpoint.is_empty() {
+        return Err(Complaint::failed("the log has no checkpoint yet", "try again after the first entry"));
+    }
+    broker.terminal.lines(&answer.checkpoint)?;
+    broker.terminal.say(&format!("the broker says its key is {}; to trust it, get it elsewhere", answer.verifier_key));
+    Ok(())
+}
+
+/// `lease.*` stands for every type of that family.
+fn matches(wanted: &str, kind: &str) -> bool {
+    match wanted.strip_suffix('*') {
+        Some(family) => kind.starts_with(family),
+        None => wanted == kind,
+    }
+}
+
+const WITHOUT_NEWS: [&str; 5] = ["v", "type", "time", "cause", "commitments"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn families_and_single_types_are_told_apart() {
+        assert!(matches("lease.*", "lease.revoked") && matches("lease.revoked", "lease.revoked") && matches("*", "x"));
+        assert!(!matches("lease.*", "task.requested") && !matches("lease.r", "lease.revoked"));
+    }
+
+    #[test]
+    fn particulars_are_what_the_type_does_not_say() {
+        let entry = br#"{"actor":{"id":"a"},"credential":"c","time":"t","type":"lease.issued","v":1}"#;
+        assert_eq!(particulars(entry), r#"actor={"id":"a"} credential=c"#);
+        assert_eq!(particulars(b"\xff"), "(not JSON)");
+    }
+}

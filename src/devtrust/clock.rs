@@ -1,0 +1,11 @@
+//! The wall clock of the development trust domain: the only file of this floor that reads it.
+//! Never used by the broker, whose clock is `adapters/system`.
+
+use crate::domain::base::Time;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The time now; the epoch itself on a machine whose clock stands before 1970.
+pub(super) fn now() -> Time {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Time::from_unix_micros(i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX))
+}

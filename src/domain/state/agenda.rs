@@ -1,0 +1,124 @@
+//! What must happen next. Each aggregate says its one next duty; the agenda keeps them in order of
+//! time, so that asking costs no more than what is due.
+
+use super::State;
+use super::lease::Lease;
+use super::task::Task;
+use crate::domain::base::{LeaseId, TaskId, Time};
+
+/// An effect or a deadline that the state calls for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Duty {
+    /// Revoke a lease and prove it.
+    EndLease(LeaseId),
+    /// Find out whether a secret came of an intent.
+    CloseIntent(LeaseId),
+    /// Revoke the tokens of a task whose leases are settled.
+    EndToken(TaskId),
+    /// A task's deadline passed.
+    ExpireTask(TaskId),
+    /// A lease's time is over.
+    ExpireLease(LeaseId),
+    /// A lease that cannot be ended early is over for its task.
+    SettleLease(LeaseId),
+    /// Set the engine's clock one step further.
+    ProlongLease(LeaseId),
+    /// A rule approves the task.
+    ApproveByRule(TaskId),
+    /// Make the task's engine token.
+    MakeToken(TaskId),
+}
+
+impl Duty {
+    /// Ending goes before issuing, in a lane of its own.
+    #[must_use]
+    pub const fn is_ending(self) -> bool {
+        !matches!(self, Self::ApproveByRule(_) | Self::MakeToken(_) | Self::ProlongLease(_))
+    }
+
+    /// Whether the writer alone can do it: a deadline, not an effect on the outside.
+    #[must_use]
+    pub const fn is_deadline(self) -> bool {
+        matches!(self, Self::ApproveByRule(_) | Self::ExpireTask(_) | Self::ExpireLease(_) | Self::SettleLease(_))
+    }
+}
+
+impl State {
+    /// Duties due at `now`, earliest first.
+    pub fn due(&self, now: Time) -> impl Iterator<Item = Duty> + '_ {
+        self.agenda.iter().take_while(move |(when, _)| *when <= now).map(|(_, duty)| *duty)
+    }
+
+    /// When the next duty after `now` falls due.
+    #[must_use]
+    pub fn next_deadline(&self, now: Time) -> Option<Time> {
+        self.agenda.iter().map(|(when, _)| *when).find(|when| *when > now)
+    }
+
+    /// Whether a duty still stands on the agenda, due or not.
+    #[must_use]
+    pub fn still_due(&self, duty: Duty, now: Time) -> bool {
+        let task = |id: &TaskId| self.tasks.get(id).and_then(Task::duty);
+        let lease = |id: &LeaseId| self.leases.get(id).and_then(Lease::duty);
+        let found = match &duty {
+            Duty::EndToken(id) | Duty::ExpireTask(id) | Duty::ApproveByRule(id) | Duty::MakeToken(id) => task(id),
+            Duty::EndLease(id)
+            | Duty::CloseIntent(id)
+            | Duty::ExpireLease(id)
+            | Duty::SettleLease(id)
+            | Duty::ProlongLease(id) => lease(id),
+        };
+        found.is_some_and(|(when, what)| what == duty && when <= now)
+    }
+
+    /// Puts a task into the state, or out of it once settled, and keeps the agenda in step.
+    pub(super) fn put_task(&mut self, task: Task) {
+        let id = task.facts.id;
+        let old = self.tasks.get(&id).and_then(Task::duty);
+        let new = if task.is_settled() { None } else { task.duty() };
+        self.reschedule(old, new);
+        if task.is_settled() {
+            self.forget_requests_of(id);
+            self.tasks.remove(&id);
+        } else {
+            self.tasks.insert(id, task);
+        }
+    }
+
+    /// Puts a lease into the state and keeps the agenda in step.
+    pub(super) fn put_lease(&mut self, lease: Lease) {
+        let id = lease.facts.id;
+        let old = self.leases.get(&id).and_then(Lease::duty);
+        self.reschedule(old, lease.duty());
+        if lease.is_unproven() {
+            self.unproven.insert(id);
+        } else {
+            self.unproven.remove(&id);
+        }
+        self.leases.insert(id, lease);
+    }
+
+    /// Takes a settled lease out of the state and out of its task.
+    pub(super) fn settle_lease(&mut self, id: LeaseId) {
+        let Some(lease) = self.leases.remove(&id) else { return };
+        self.reschedule(lease.duty(), None);
+        self.unproven.remove(&id);
+        if let Some(task) = self.tasks.get(&lease.facts.task) {
+            let mut task = task.clone();
+            task.open_leases.remove(&id);
+            self.put_task(task);
+        }
+    }
+
+    fn reschedule(&mut self, old: Option<(Time, Duty)>, new: Option<(Time, Duty)>) {
+        if old == new {
+            return;
+        }
+        if let Some(old) = old {
+            self.agenda.remove(&old);
+        }
+        if let Some(new) = new {
+            self.agenda.insert(new);
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! Bounds that are law. Each is tested at its edge.
+
+use crate::domain::base::Span;
+
+/// Longest wait for an approval.
+pub const PENDING_MAX: Span = Span::from_seconds(24 * 3_600);
+/// Longest life of an approval.
+pub const APPROVAL_MAX: Span = Span::from_seconds(24 * 3_600);
+/// Shortest window of a task, in seconds.
+pub const WINDOW_SECONDS_MIN: u64 = 10;
+/// Longest window of a task, in seconds.
+pub const WINDOW_SECONDS_MAX: u64 = 24 * 3_600;
+/// Shortest life of a secret that is worth issuing.
+pub const TTL_MIN: Span = Span::from_seconds(5);
+/// The engine's clock is set no further ahead than this while a task lives: the last dead man's switch.
+pub const STEP_MAX: Span = Span::from_seconds(120);
+/// How long before the engine would end a lease it is prolonged.
+pub const STEP_AHEAD: Span = Span::from_seconds(60);
+/// From an intent to the moment when its mint request has left for the engine, at the most.
+pub const SEND_MAX: Span = Span::from_seconds(10);
+/// Most credentials in one task.
+pub const SCOPE_MAX: usize = 16;
+/// Most open tasks of one subject.
+pub const OPEN_TASKS_MAX: usize = 64;
+/// Most unsettled leases of one task.
+pub const OPEN_LEASES_MAX: usize = 256;
+/// Longest free text, in bytes.
+pub const TEXT_BYTES_MAX: usize = 1_000;
+/// How long a repeat of a request outside any task is recognised.
+pub const REMEMBER: Span = Span::from_seconds(24 * 3_600);
+/// Most requests outside open tasks that are remembered.
+pub const REMEMBERED_MAX: usize = 10_000;

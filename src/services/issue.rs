@@ -1,0 +1,222 @@
+//! A secret, in seven rooms. Verify and parse lie behind the caller; here are the other five:
+//! decide and intend (one step of the writer), mint, seal, reply. Each room's output is the next
+//! room's key, and none of them can be copied.
+//!
+//! From intent to seal the walk runs on its own: a caller who leaves closes only the last room.
+
+use super::World;
+use super::commit::Openings;
+use super::journal::Durable;
+use super::tokens::{HeldToken, Tokens, refused};
+use crate::domain::base::{LeaseId, Time};
+use crate::domain::entry::Opening;
+use crate::domain::entry::RequestMark;
+use crate::domain::entry::bodies::lease::{NotIssuedCause, Revocability};
+use crate::domain::estate::Kind;
+use crate::domain::reason::{Denial, Reason};
+use crate::domain::state::command::{Caller, IssueSecret, MintedFacts, Parameters};
+use crate::domain::state::lease::{Intent, step};
+use crate::domain::state::{Ask, Command, Finding, Reply, limits};
+use crate::ports::{EngineLease, FaultKind, MintOrder, MintOutcome, Minted};
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Issues secrets.
+#[derive(Clone)]
+pub struct Issue {
+    world: World,
+    tokens: Tokens,
+    in_flight: InFlight,
+}
+
+/// Leases whose walk is between intent and seal in this process: nobody else may close them.
+#[derive(Clone, Default)]
+pub struct InFlight(Arc<Mutex<HashSet<LeaseId>>>);
+
+struct Flight {
+    all: InFlight,
+    lease: LeaseId,
+}
+
+/// A secret whose record is durable: the way to room 7.
+#[derive(Debug)]
+pub struct Sealed {
+    /// Its lease.
+    pub lease: LeaseId,
+    /// The secret.
+    pub minted: Minted,
+    /// The durable record.
+    pub durable: Durable,
+    /// Openings of the `lease.issued` entry.
+    pub openings: Vec<Opening>,
+}
+
+impl InFlight {
+    /// Whether a walk is under way.
+    #[must_use]
+    pub fn holds(&self, lease: LeaseId) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(&lease)
+    }
+
+    fn enter(&self, lease: LeaseId) -> Flight {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(lease);
+        Flight { all: self.clone(), lease }
+    }
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        self.all.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.lease);
+    }
+}
+
+impl Issue {
+    /// Issues through the given world.
+    #[must_use]
+    pub fn new(world: World, tokens: Tokens, in_flight: InFlight) -> Self {
+        Self { world, tokens, in_flight }
+    }
+
+    /// Issues one secret. Runs to its end even if the caller leaves.
+    ///
+    /// # Errors
+    /// The denial of the room in which it failed. `ENGINE_UNAVAILABLE` may leave an intent that is
+    /// being closed; the same request id finds it.
+    pub async fn issue(&self, caller: Caller, mark: RequestMark, ask: IssueSecret) -> Result<Sealed, Denial> {
+        let walk = self.clone();
+        let running = self.world.tracker.spawn(async move { walk.walk(caller, mark, ask).await });
+        running.await.unwrap_or_else(|_| Err(Denial::new(Reason::Internal, "the walk of this request broke off")))
+    }
+
+    async fn walk(&self, caller: Caller, mark: RequestMark, ask: IssueSecret) -> Result<Sealed, Denial> {
+        let _flight = self.in_flight.enter(ask.id);
+        let parameters = ask.parameters.clone();
+        let intent = self.intend(caller, mark, ask).await?;
+        crate::failpoint!("after_intent");
+        let token = self.token(&intent).await?;
+        let outcome = self.mint(&intent, &token, parameters).await?;
+        crate::failpoint!("after_mint");
+        let sealed = self.seal(intent, outcome).await?;
+        crate::failpoint!("after_seal");
+        Ok(sealed)
+    }
+
+    /// Rooms 3 and 4.
+    async fn intend(&self, caller: Caller, mark: RequestMark, ask: IssueSecret) -> Result<Intent, Denial> {
+        let command = Command::Ask { caller, mark, ask: Ask::IssueSecret(ask) };
+        match self.world.journal.propose(command, Vec::new()).await?.reply {
+            Reply::Intent(intent) => Ok(*intent),
+            _ => Err(Denial::new(Reason::Internal, "the writer gave no intent")),
+        }
+    }
+
+    async fn token(&self, intent: &Intent) -> Result<HeldToken, Denial> {
+        match self.tokens.of(intent.task).await {
+            Ok(token) => Ok(token),
+            Err(denial) => Err(self.not_issued(intent.lease, denial).await),
+        }
+    }
+
+    /// Room 5. What was certainly not minted is recorded as such; an unknown outcome stays intended
+    /// and is closed by looking.
+    async fn mint(&self, intent: &Intent, token: &HeldToken, parameters: Parameters) -> Result<MintOutcome, Denial> {
+        let now = self.world.clock.read().time;
+        let Some(secret) = token.secret().filter(|_| now.since(intent.at) < limits::SEND_MAX) else {
+            let late = Denial::new(Reason::EngineUnavailable, "the engine took too long to give the task its token");
+            return Err(self.not_issued(intent.lease, late).await);
+        };
+        let order = order(intent, parameters, now);
+        match self.world.engine.mint(secret, &order, intent.index).await {
+            Ok(outcome) => Ok(outcome),
+            Err(fault) if fault.kind == FaultKind::Ambiguous => {
+                tracing::warn!(lease = %intent.lease, error = %fault, "the outcome of a mint is unknown; it will be looked for");
+                Err(refused(&fault).naming("lease", intent.lease))
+            }
+            Err(fault) => Err(self.not_issued(intent.lease, refused(&fault)).await),
+        }
+    }
+
+    async fn not_issued(&self, lease: LeaseId, denial: Denial) -> Denial {
+        let finding = Finding::NotIssued { lease, why: NotIssuedCause::Refused };
+        // If this cannot be recorded the intent stays, and is closed by looking.
+        let _ = self.world.journal.propose(Command::Found(finding), Vec::new()).await;
+        denial
+    }
+
+    /// Room 6.
+    async fn seal(&self, intent: Intent, outcome: MintOutcome) -> Result<Sealed, Denial> {
+        let mut openings = Openings::of(&*self.world.entropy, "lease.issued");
+        let MintOutcome { minted, lease: engine_lease, expires, renewable, engine_request } = outcome;
+        let facts = facts(&intent, &minted, engine_lease.as_ref(), expires, renewable, engine_request, &mut openings);
+        let openings = openings.into_made();
+        let command = Command::Found(Finding::Minted(facts));
+        match self.world.journal.propose(command, openings.clone()).await {
+            Ok(durable @ Durable { reply: Reply::Sealed(true), .. }) => {
+                Ok(Sealed { lease: intent.lease, minted, durable, openings })
+            }
+            Ok(_) => Err(Denial::new(Reason::EndedMeanwhile, "the task ended while the secret was made")),
+            Err(denial) => {
+                self.undo(&intent, engine_lease.as_ref()).await;
+                Err(denial)
+            }
+        }
+    }
+
+    /// A secret that cannot be recorded is ended at once; the intent in the log sees to the proof.
+    async fn undo(&self, intent: &Intent, engine_lease: Option<&EngineLease>) {
+        let Some(engine_lease) = engine_lease else { return };
+        if let Err(fault) = self.world.engine.revoke(engine_lease, None, intent.index).await {
+            tracing::error!(lease = %intent.lease, error = %fault, "a secret that could not be recorded could not be ended yet");
+        }
+    }
+}
+
+fn order(intent: &Intent, parameters: Parameters, now: Time) -> MintOrder {
+    let path = intent.credential.path.to_string();
+    match (intent.credential.kind, parameters) {
+        (Kind::Pki, Parameters::Certificate(csr_pem)) => {
+            MintOrder::Certificate { path, csr_pem, spiffe_id: intent.subject.clone(), ttl: intent.expires.since(now) }
+        }
+        (Kind::Kv, Parameters::KeyValue(version)) => MintOrder::KeyValue { path, version },
+        (Kind::Kv, _) => MintOrder::KeyValue { path, version: None },
+        (Kind::Database | Kind::Pki, _) => MintOrder::Database { path, ttl: step(now, intent.expires) },
+    }
+}
+
+fn facts(
+    intent: &Intent,
+    minted: &Minted,
+    engine_lease: Option<&EngineLease>,
+    engine_expires: Option<Time>,
+    renewable: bool,
+    engine_request: String,
+    openings: &mut Openings<'_>,
+) -> MintedFacts {
+    let mut commitments = crate::domain::entry::Commitments::new();
+    if let Some(EngineLease(id)) = engine_lease {
+        commitments.insert("engine_lease".into(), openings.commit("engine_lease", id.clone()));
+    }
+    let (serial, value_version) = match minted {
+        Minted::Database { username, .. } => {
+            commitments.insert("account".into(), openings.commit("account", username.clone()));
+            (None, None)
+        }
+        Minted::Certificate { serial, .. } => (Some(serial.clone()), None),
+        Minted::KeyValue { version, .. } => (None, Some(*version)),
+    };
+    let revocability = match (minted, engine_lease) {
+        (Minted::KeyValue { .. }, _) => Revocability::RotateOnly,
+        (_, None) => Revocability::ExpiryBounded,
+        (_, Some(_)) => Revocability::Revocable,
+    };
+    MintedFacts {
+        lease: intent.lease,
+        commitments,
+        engine_expires,
+        engine_request,
+        renewable,
+        revocability,
+        serial,
+        value_version,
+    }
+}

@@ -1,0 +1,198 @@
+//! The only writer to the log. Everything that decides goes through it, so every decision stands on
+//! a total order: decide, append, apply, publish, and only then answer.
+//!
+//! Nobody else appends. Readers take the published state and never wait for the writer.
+
+mod fold;
+pub mod recent;
+mod writer;
+
+pub use fold::StartError;
+
+use crate::domain::base::SpiffeId;
+use crate::domain::base::Time;
+use crate::domain::entry::{Entry, Opening};
+use crate::domain::judge::Judge;
+use crate::domain::reason::{Denial, Reason};
+use crate::domain::state::{Command, Reply, State};
+use crate::ports::{Clock, LogStore};
+use crate::tlog::note::Signer;
+use crate::tlog::tree::Edge;
+use arc_swap::ArcSwap;
+use recent::Recent;
+use std::sync::Arc;
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+
+/// What readers see: a durable state with the checkpoint over exactly its entries.
+#[derive(Debug, Clone)]
+pub struct Published {
+    /// The fold of the log.
+    pub state: State,
+    /// Signed checkpoint over `state.size` entries.
+    pub checkpoint: String,
+    /// Right edge of the tree, for proofs.
+    pub edge: Edge,
+}
+
+/// What one writer is made of.
+pub struct Parts {
+    /// Where the log lives.
+    pub store: Arc<dyn LogStore>,
+    /// Time of the log.
+    pub clock: Arc<dyn Clock>,
+    /// The log's key.
+    pub signer: Signer,
+    /// The rules.
+    pub judge: Arc<dyn Judge>,
+    /// Operators until the first estate names some.
+    pub bootstrap: Vec<SpiffeId>,
+    /// `dev` or `prod`; a log keeps its mode for ever.
+    pub mode: &'static str,
+    /// Longest time that the engine works on one request, in seconds.
+    pub engine_request_seconds_max: u64,
+}
+
+/// An entry that has just become durable, for watchers.
+#[derive(Debug, Clone)]
+pub struct Fresh {
+    /// Its index.
+    pub index: u64,
+    /// The entry.
+    pub entry: Arc<Entry>,
+}
+
+/// One thing to decide, with the openings of its commitments.
+#[derive(Debug)]
+pub struct Proposal {
+    /// What.
+    pub command: Command,
+    /// Salts and values behind the command's commitments.
+    pub openings: Vec<Opening>,
+}
+
+/// A durable decision.
+#[derive(Debug)]
+pub struct Durable {
+    /// What the asker is told.
+    pub reply: Reply,
+    /// Index of the first entry that followed; `None` if none did.
+    pub index: Option<u64>,
+    /// The state that holds it, with its checkpoint.
+    pub published: Arc<Published>,
+}
+
+/// Handle on the writer. Cheap to clone.
+#[derive(Clone)]
+pub struct Journal {
+    queue: mpsc::Sender<Waiting>,
+    published: Arc<ArcSwap<Published>>,
+    size: watch::Receiver<u64>,
+    fresh: broadcast::Sender<Fresh>,
+    recent: Arc<Recent>,
+    key: Arc<str>,
+}
+
+struct Waiting {
+    proposal: Proposal,
+    answer: oneshot::Sender<Result<Durable, Denial>>,
+}
+
+/// Most proposals that wait; beyond it callers are told `OVERLOADED`.
+const QUEUE_MAX: usize = 4_096;
+/// Entries that a watcher may fall behind before it must read from the store.
+const FRESH_MAX: usize = 4_096;
+
+impl Journal {
+    /// Folds the log from the store and takes it over: the ordinary start is also the recovery.
+    /// The returned future is the writer; it ends when every handle is gone, or when it is no
+    /// longer known what the store holds.
+    ///
+    /// # Errors
+    /// [`StartError`] if the log cannot be read, does not verify, or breaks a law.
+    pub async fn start(parts: Parts) -> Result<(Self, impl Future<Output = WriterEnd> + Send + 'static), StartError> {
+        let folded = fold::fold(&parts).await?;
+        let (queue, waiting) = mpsc::channel(QUEUE_MAX);
+        let (size_sender, size) = watch::channel(folded.state.size);
+        let (fresh, _) = broadcast::channel(FRESH_MAX);
+        let published = Arc::new(ArcSwap::from_pointee(folded));
+        let key = parts.signer.verifier().to_string().into();
+        let recent = Arc::<Recent>::default();
+        let journal = Self {
+            queue,
+            published: Arc::clone(&published),
+            size,
+            fresh: fresh.clone(),
+            recent: Arc::clone(&recent),
+            key,
+        };
+        let mut writer = writer::Writer { parts, published, size: size_sender, fresh, recent };
+        writer.take_over().await?;
+        Ok((journal, writer.run(waiting)))
+    }
+
+    /// Proposes one thing and waits until the decision is durable.
+    ///
+    /// # Errors
+    /// The [`Denial`] of the decision; `OVERLOADED` if too many wait; `LOG_UNAVAILABLE` if it
+    /// could not be recorded, `STOPPING` if the writer is gone.
+    pub async fn propose(&self, command: Command, openings: Vec<Opening>) -> Result<Durable, Denial> {
+        let (answer, decided) = oneshot::channel();
+        let waiting = Waiting { proposal: Proposal { command, openings }, answer };
+        self.queue.try_send(waiting).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => Denial::new(Reason::Overloaded, "too many requests wait for the log"),
+            mpsc::error::TrySendError::Closed(_) => stopping(),
+        })?;
+        decided.await.unwrap_or_else(|_| Err(stopping()))
+    }
+
+    /// What is durable now.
+    #[must_use]
+    pub fn published(&self) -> Arc<Published> {
+        self.published.load_full()
+    }
+
+    /// The number of durable entries, and its changes.
+    #[must_use]
+    pub fn size(&self) -> watch::Receiver<u64> {
+        self.size.clone()
+    }
+
+    /// Entries as they become durable. A receiver that lags is told, and reads from the store.
+    #[must_use]
+    pub fn fresh(&self) -> broadcast::Receiver<Fresh> {
+        self.fresh.subscribe()
+    }
+
+    /// What was settled lately.
+    #[must_use]
+    pub fn recent(&self) -> &Recent {
+        &self.recent
+    }
+
+    /// Verifier key of the log.
+    #[must_use]
+    pub fn verifier_key(&self) -> &str {
+        &self.key
+    }
+
+    /// Time of the last durable entry.
+    #[must_use]
+    pub fn last_time(&self) -> Time {
+        self.published.load().state.time
+    }
+}
+
+/// Why a writer ended.
+#[derive(Debug, thiserror::Error)]
+pub enum WriterEnd {
+    /// Every handle is gone.
+    #[error("the journal was closed")]
+    Closed,
+    /// It is not known what the store holds: the process must stop, and start by folding.
+    #[error("the log's store is in an unknown state")]
+    Lost(#[source] crate::ports::AppendError),
+}
+
+fn stopping() -> Denial {
+    Denial::new(Reason::Stopping, "the broker is stopping")
+}

@@ -1,0 +1,264 @@
+//! The writer: drains its queue, decides each command in turn on a working copy, appends all that
+//! follows in one transaction, signs one checkpoint, publishes, and then releases every waiter.
+
+use super::fold::StartError;
+use super::recent::{LeaseEnd, Recent, SettledLease};
+use super::{Durable, Fresh, Parts, Published, Waiting, WriterEnd};
+use crate::domain::base::{Digest, Time};
+use crate::domain::entry::bodies::{access, log};
+use crate::domain::entry::{Actor, Commitment, Entry, Opening, RequestMark};
+use crate::domain::reason::{Class, Denial, Reason};
+use crate::domain::state::{Bench, Command, Draft, Finding, Reply, State, Task};
+use crate::ports::{AppendError, Batch, NewEntry, Reading, Tile};
+use crate::tlog::checkpoint::Checkpoint;
+use crate::tlog::leaf_hash;
+use arc_swap::ArcSwap;
+use std::collections::HashMap;
+use std::sync::Arc;
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+
+pub(super) struct Writer {
+    pub(super) parts: Parts,
+    pub(super) published: Arc<ArcSwap<Published>>,
+    pub(super) size: watch::Sender<u64>,
+    pub(super) fresh: broadcast::Sender<Fresh>,
+    pub(super) recent: Arc<Recent>,
+}
+
+/// A copy of the published state on which a batch is decided.
+struct Working {
+    next: Published,
+    base: u64,
+    entries: Vec<NewEntry>,
+    fresh: Vec<Fresh>,
+    tiles: Vec<Tile>,
+    settled_leases: Vec<SettledLease>,
+    settled_tasks: Vec<Task>,
+}
+
+type Answer = (oneshot::Sender<Result<Durable, Denial>>, Result<(Reply, Option<u64>), Denial>);
+
+/// Most commands in one batch.
+const BATCH_MAX: usize = 256;
+
+impl Writer {
+    /// The first entries of this broker: the log's beginning if it is new, and its activation.
+    pub(super) async fn take_over(&mut self) -> Result<(), StartError> {
+        let mut working = self.working();
+        let at = self.parts.clock.read().time;
+        let mut drafts = Vec::new();
+        if working.base == 0 {
+            let origin = self.parts.signer.name().to_owned();
+            drafts.push(Draft::new(log::LogStarted { mode: self.parts.mode.into(), origin }));
+        }
+        drafts.push(Draft::new(log::BrokerActivated {
+            engine_request_seconds_max: self.parts.engine_request_seconds_max,
+            epoch: working.next.state.broker.epoch + 1,
+            version: env!("CARGO_PKG_VERSION").into(),
+        }));
+        let by = (Actor::broker(), None);
+        if let Err(denial) = working.append(drafts, &by, at, Vec::new()) {
+            let source = crate::domain::state::Broken { law: "start", sentence: denial.sentence };
+            return Err(StartError::Law { index: working.base, source });
+        }
+        self.commit(working).await?;
+        Ok(())
+    }
+
+    pub(super) async fn run(self, mut queue: mpsc::Receiver<Waiting>) -> WriterEnd {
+        let mut batch = Vec::with_capacity(BATCH_MAX);
+        while queue.recv_many(&mut batch, BATCH_MAX).await > 0 {
+            if let Err(lost) = self.decide_batch(&mut batch).await {
+                return WriterEnd::Lost(lost);
+            }
+        }
+        WriterEnd::Closed
+    }
+
+    async fn decide_batch(&self, batch: &mut Vec<Waiting>) -> Result<(), AppendError> {
+        let reading = self.parts.clock.read();
+        let mut working = self.working();
+        let mut answers: Vec<Answer> = Vec::with_capacity(batch.len());
+        for waiting in batch.drain(..) {
+            let decided = self.decide_one(&mut working, waiting.proposal, reading);
+            answers.push((waiting.answer, decided));
+        }
+        match self.commit(working).await {
+            Ok(published) => {
+                release(answers, &published);
+                Ok(())
+            }
+            Err(AppendError::Failed(fault)) => {
+                tracing::error!(error = %fault, "the log refused a batch");
+                refuse(answers);
+                Ok(())
+            }
+            Err(lost) => {
+                refuse(answers);
+                Err(lost)
+            }
+        }
+    }
+
+    fn decide_one(
+        &self,
+        working: &mut Working,
+        proposal: super::Proposal,
+        reading: Reading,
+    ) -> Result<(Reply, Option<u64>), Denial> {
+        let bench = Bench {
+            at: reading.time.max(working.next.state.time),
+            clock_certain: reading.certain,
+            judge: &*self.parts.judge,
+            bootstrap: &self.parts.bootstrap,
+        };
+        let by = actor_of(&proposal.command);
+        match working.next.state.decide(&proposal.command, &bench) {
+            Ok(decided) => {
+                let index = (!decided.drafts.is_empty()).then_some(working.next.state.size);
+                working.append(decided.drafts, &by, bench.at, proposal.openings)?;
+                Ok((decided.reply, index))
+            }
+            Err(denial) => {
+                if let Some(draft) = denied(&proposal.command, &denial) {
+                    working.append(vec![draft], &(by.0, None), bench.at, Vec::new())?;
+                }
+                Err(denial)
+            }
+        }
+    }
+
+    fn working(&self) -> Working {
+        let next = (**self.published.load()).clone();
+        let base = next.state.size;
+        Working {
+            next,
+            base,
+            entries: Vec::new(),
+            fresh: Vec::new(),
+            tiles: Vec::new(),
+            settled_leases: Vec::new(),
+            settled_tasks: Vec::new(),
+        }
+    }
+
+    /// Appends and publishes; with nothing to append, what is published stands.
+    async fn commit(&self, mut working: Working) -> Result<Arc<Published>, AppendError> {
+        if working.entries.is_empty() {
+            return Ok(self.published.load_full());
+        }
+        let signer = &self.parts.signer;
+        let size = working.next.state.size;
+        let checkpoint = Checkpoint { origin: signer.name().to_owned(), size, root: working.next.edge.root() };
+        working.next.checkpoint = checkpoint.sign(signer);
+        let batch = Batch {
+            expected_size: working.base,
+            entries: working.entries,
+            tiles: working.tiles,
+            checkpoint: working.next.checkpoint.clone(),
+        };
+        self.parts.store.append(batch).await?;
+        let published = Arc::new(working.next);
+        self.published.store(Arc::clone(&published));
+        self.size.send_replace(size);
+        working.settled_leases.into_iter().for_each(|settled| self.recent.keep_lease(settled));
+        working.settled_tasks.into_iter().for_each(|task| self.recent.keep_task(task));
+        for fresh in working.fresh {
+            // Nobody watching is no fault.
+            let _ = self.fresh.send(fresh);
+        }
+        Ok(published)
+    }
+}
+
+impl Working {
+    /// Turns drafts into entries and folds them into the copy.
+    fn append(
+        &mut self,
+        drafts: Vec<Draft>,
+        by: &(Actor, Option<RequestMark>),
+        at: Time,
+        openings: Vec<Opening>,
+    ) -> Result<(), Denial> {
+        let mut openings: HashMap<Commitment, Opening> =
+            openings.into_iter().map(|opening| (opening.commitment(), opening)).collect();
+        let mut next = self.next.state.clone();
+        let mut written = Vec::with_capacity(drafts.len());
+        for Draft { body, cause, commitments } in drafts {
+            let request = by.1.filter(|_| body.answers_a_request());
+            let entry = Entry { actor: by.0.clone(), cause, commitments, request, time: at, body };
+            let bytes = entry.write().map_err(|error| internal(&error))?;
+            let leaf = leaf_hash(&bytes);
+            let before = next.clone();
+            next.apply(&entry, Digest::from_bytes(*leaf.as_bytes())).map_err(|error| internal(&error))?;
+            self.note_settled(&before, &next, &entry);
+            written.push((entry, bytes, leaf));
+        }
+        for (entry, bytes, leaf) in written {
+            let index = self.base + self.entries.len() as u64;
+            let opened = entry.commitments.values().filter_map(|c| Some((*c, openings.remove(c)?))).collect();
+            self.entries.push(NewEntry { bytes, openings: opened });
+            self.tiles.extend(self.next.edge.push(leaf).into_iter().map(|tile| Tile {
+                level: tile.level,
+                number: tile.number,
+                bytes: tile.bytes,
+            }));
+            self.fresh.push(Fresh { index, entry: Arc::new(entry) });
+        }
+        self.next.state = next;
+        Ok(())
+    }
+
+    /// Keeps what an entry took out of the state, for people who ask about it soon after.
+    fn note_settled(&mut self, before: &State, after: &State, entry: &Entry) {
+        let settled = LeaseEnd::of(&entry.body)
+            .and_then(|(id, end)| Some((before.leases.get(&id).filter(|_| !after.leases.contains_key(&id))?, end)));
+        if let Some((lease, end)) = settled {
+            let lease = lease.clone();
+            self.settled_leases.push(SettledLease { lease, end, time: entry.time, index: before.size });
+        }
+        let over = |id| before.tasks.get(&id).filter(|_| !after.tasks.contains_key(&id));
+        let task = entry.body.task().or_else(|| self.settled_leases.last().map(|settled| settled.lease.facts.task));
+        self.settled_tasks.extend(task.and_then(over).cloned());
+    }
+}
+
+fn actor_of(command: &Command) -> (Actor, Option<RequestMark>) {
+    match command {
+        Command::Ask { caller, mark, .. } => {
+            (Actor::caller(&caller.subject, &caller.connection.to_string()), Some(*mark))
+        }
+        Command::Found(Finding::Renewed(renewed)) => match &renewed.asked_by {
+            Some((caller, mark)) => (Actor::caller(&caller.subject, &caller.connection.to_string()), Some(*mark)),
+            None => (Actor::broker(), None),
+        },
+        Command::Found(_) | Command::Passed(_) | Command::Note(_) => (Actor::broker(), None),
+    }
+}
+
+/// What a denial of a verified caller leaves in the log.
+fn denied(command: &Command, denial: &Denial) -> Option<Draft> {
+    let Command::Ask { ask, .. } = command else { return None };
+    let recorded = matches!(denial.reason.class(), Class::PermissionDenied | Class::NotFound);
+    recorded
+        .then(|| Draft::new(access::Denied { call: ask.call().into(), reason: denial.reason, target: ask.target() }))
+}
+
+fn release(answers: Vec<Answer>, published: &Arc<Published>) {
+    for (waiter, decided) in answers {
+        let durable = decided.map(|(reply, index)| Durable { reply, index, published: Arc::clone(published) });
+        // A caller who left is no fault: what was decided is in the log.
+        let _ = waiter.send(durable);
+    }
+}
+
+fn refuse(answers: Vec<Answer>) {
+    for (waiter, _) in answers {
+        let _ = waiter.send(Err(Denial::new(Reason::LogUnavailable, "the log could not record the decision")));
+    }
+}
+
+fn internal(error: &dyn std::error::Error) -> Denial {
+    tracing::error!(error = %error, "a decision could not be folded");
+    Denial::new(Reason::Internal, "the decision could not be recorded")
+}

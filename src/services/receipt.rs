@@ -1,0 +1,63 @@
+//! Receipts: offline-checkable proof that an entry is in the log, and proofs that a newer log
+//! extends an older one. Built by whoever asks, never by the writer.
+
+use super::World;
+use super::journal::Published;
+use crate::domain::entry::Opening;
+use crate::domain::reason::{Denial, Reason};
+use crate::tlog::Hash;
+use crate::tlog::proof::{Plan, ProofError, TiledNodes};
+use crate::tlog::receipt::Receipt;
+use crate::tlog::tile::TileId;
+use std::collections::BTreeMap;
+
+/// A proof with what it proves.
+#[derive(Debug, Clone)]
+pub struct Proven {
+    /// C2SP tlog-proof.
+    pub receipt: Receipt,
+    /// The entry's canonical bytes.
+    pub entry: Vec<u8>,
+    /// Its openings, as far as they are shown.
+    pub openings: Vec<Opening>,
+}
+
+/// Proves the entry at `index` in the published log. `openings`: those to show.
+///
+/// # Errors
+/// `NOT_FOUND` beyond the end; `LOG_UNAVAILABLE` if the store cannot be read.
+pub async fn prove(world: &World, published: &Published, index: u64, openings: Vec<Opening>) -> Result<Proven, Denial> {
+    let plan = Plan::inclusion(index, published.state.size).map_err(|_| Denial::not_found())?;
+    let proof = read(world, published, &plan).await?;
+    let stored = world.store.entries(index, 1).await.map_err(|fault| unreadable(&fault))?;
+    let entry = stored.into_iter().next().ok_or_else(Denial::not_found)?.bytes;
+    let receipt = Receipt { index, proof, checkpoint_text: published.checkpoint.clone() };
+    Ok(Proven { receipt, entry, openings })
+}
+
+/// Proves that the log of `new` entries begins with the log of `old`.
+///
+/// # Errors
+/// `FIELD_INVALID` for sizes out of range; `LOG_UNAVAILABLE` if the store cannot be read.
+pub async fn consistency(world: &World, published: &Published, old: u64, new: u64) -> Result<Vec<Hash>, Denial> {
+    if new > published.state.size {
+        return Err(Denial::of_field("new_size", format!("the log has {} entries", published.state.size)));
+    }
+    let plan = Plan::consistency(old, new).map_err(|_| Denial::of_field("old_size", "is beyond the newer size"))?;
+    read(world, published, &plan).await
+}
+
+async fn read(world: &World, published: &Published, plan: &Plan) -> Result<Vec<Hash>, Denial> {
+    let mut tiles = BTreeMap::<TileId, Vec<u8>>::new();
+    for id in plan.tiles(published.edge.size()) {
+        let tile = world.store.tile(id.level, id.number).await.map_err(|fault| unreadable(&fault))?;
+        tiles.extend(tile.map(|bytes| (id, bytes)));
+    }
+    let nodes = TiledNodes { edge: &published.edge, tiles: &tiles };
+    plan.read(&nodes).map_err(|error: ProofError| unreadable(&error))
+}
+
+fn unreadable(error: &dyn std::error::Error) -> Denial {
+    tracing::error!(%error, "the log could not be read for a proof");
+    Denial::new(Reason::LogUnavailable, "the log could not be read")
+}

@@ -1,0 +1,178 @@
+//! What readers see: the published state, what was settled lately, and the openings that a reader
+//! may see. Reads never wait for the writer.
+
+use super::World;
+use super::journal::Published;
+use super::journal::recent::SettledLease;
+use super::publish;
+use crate::domain::base::{LeaseId, SpiffeId, TaskId};
+use crate::domain::estate::Estate;
+use crate::domain::reason::{Denial, Reason};
+use crate::domain::roles::{CallerRole, HeldRoles, held_roles, may};
+use crate::domain::state::command::Caller;
+use crate::domain::state::{Lease, Task};
+use std::sync::Arc;
+
+/// A caller who was let in to read.
+#[derive(Debug, Clone)]
+pub struct Reader {
+    /// Who.
+    pub id: SpiffeId,
+    /// What they are.
+    pub held: HeldRoles,
+}
+
+/// A task as a reader sees it.
+#[derive(Debug, Clone)]
+pub struct SeenTask {
+    /// The task, as it stands or last stood.
+    pub task: Task,
+    /// Nothing of it is left to prove.
+    pub gone: bool,
+    /// Opened purpose; empty if its opening was erased.
+    pub purpose: String,
+}
+
+/// A lease as a reader sees it.
+#[derive(Debug, Clone)]
+pub enum SeenLease {
+    /// Unsettled.
+    Open(Lease),
+    /// Settled lately.
+    Settled(SettledLease),
+}
+
+impl SeenLease {
+    /// The lease, as it stands or last stood.
+    #[must_use]
+    pub fn lease(&self) -> &Lease {
+        match self {
+            Self::Open(lease) => lease,
+            Self::Settled(settled) => &settled.lease,
+        }
+    }
+}
+
+/// Reads the state.
+#[derive(Clone)]
+pub struct View {
+    world: World,
+    bootstrap: Arc<[SpiffeId]>,
+}
+
+impl View {
+    /// Reads the given world.
+    #[must_use]
+    pub fn new(world: World, bootstrap: Vec<SpiffeId>) -> Self {
+        Self { world, bootstrap: bootstrap.into() }
+    }
+
+    /// Lets a caller in to a reading call.
+    ///
+    /// # Errors
+    /// `ROLE_MISSING` if the table of roles does not allow it.
+    pub fn admit(&self, caller: &Caller, call: &str) -> Result<Reader, Denial> {
+        let published = self.world.journal.published();
+        let id = caller.subject.id().clone();
+        let held = held_roles(&published.state.estate, &id, &self.bootstrap);
+        if !may(call, held) {
+            return Err(Denial::new(Reason::RoleMissing, "your SPIFFE ID holds no role that may make this call"));
+        }
+        Ok(Reader { id, held })
+    }
+
+    /// What is durable now.
+    #[must_use]
+    pub fn published(&self) -> Arc<Published> {
+        self.world.journal.published()
+    }
+
+    /// One task.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` for unknown and foreign tasks alike.
+    pub async fn task(&self, reader: &Reader, id: TaskId) -> Result<SeenTask, Denial> {
+        let published = self.world.journal.published();
+        let (task, gone) = match published.state.tasks.get(&id) {
+            Some(task) => (task.clone(), false),
+            None => (self.world.journal.recent().task(id).ok_or_else(Denial::not_found)?, true),
+        };
+        if !sees(reader, &published.state.estate, &task) {
+            return Err(Denial::not_found());
+        }
+        self.shown(task, gone).await
+    }
+
+    /// Open tasks that the reader may see, newest first, after `after`, at most `limit`.
+    ///
+    /// # Errors
+    /// `LOG_UNAVAILABLE` if openings cannot be read.
+    pub async fn tasks(
+        &self,
+        reader: &Reader,
+        after: Option<TaskId>,
+        limit: usize,
+        wanted: impl Fn(&Task) -> bool,
+    ) -> Result<Vec<SeenTask>, Denial> {
+        let published = self.world.journal.published();
+        let older = |task: &&Task| after.is_none_or(|after| task.facts.id < after);
+        let visible = |task: &&Task| sees(reader, &published.state.estate, task) && wanted(task);
+        let page: Vec<Task> =
+            published.state.tasks.values().rev().filter(older).filter(visible).take(limit).cloned().collect();
+        let mut seen = Vec::with_capacity(page.len());
+        for task in page {
+            seen.push(self.shown(task, false).await?);
+        }
+        Ok(seen)
+    }
+
+    /// One lease.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` for unknown and foreign leases alike.
+    pub fn lease(&self, reader: &Reader, id: LeaseId) -> Result<SeenLease, Denial> {
+        let published = self.world.journal.published();
+        let seen = match published.state.leases.get(&id) {
+            Some(lease) => SeenLease::Open(lease.clone()),
+            None => SeenLease::Settled(self.world.journal.recent().lease(id).ok_or_else(Denial::not_found)?),
+        };
+        let task = self.task_of(&published, seen.lease())?;
+        if sees(reader, &published.state.estate, &task) { Ok(seen) } else { Err(Denial::not_found()) }
+    }
+
+    /// Unsettled leases that the reader may see, newest first, after `after`, at most `limit`.
+    pub fn leases(
+        &self,
+        reader: &Reader,
+        after: Option<LeaseId>,
+        limit: usize,
+        wanted: impl Fn(&Lease) -> bool,
+    ) -> Vec<Lease> {
+        let published = self.world.journal.published();
+        let older = |lease: &&Lease| after.is_none_or(|after| lease.facts.id < after);
+        let visible = |lease: &&Lease| {
+            let task = published.state.tasks.get(&lease.facts.task);
+            wanted(lease) && task.is_some_and(|task| sees(reader, &published.state.estate, task))
+        };
+        published.state.leases.values().rev().filter(older).filter(visible).take(limit).cloned().collect()
+    }
+
+    fn task_of(&self, published: &Published, lease: &Lease) -> Result<Task, Denial> {
+        let id = lease.facts.task;
+        let open = published.state.tasks.get(&id).cloned();
+        open.or_else(|| self.world.journal.recent().task(id)).ok_or_else(Denial::not_found)
+    }
+
+    async fn shown(&self, task: Task, gone: bool) -> Result<SeenTask, Denial> {
+        let openings = publish::openings(&self.world, task.facts.index).await?;
+        let purpose = openings.into_iter().find(|opening| opening.field == "purpose");
+        Ok(SeenTask { task, gone, purpose: purpose.map(|opening| opening.value).unwrap_or_default() })
+    }
+}
+
+/// A task is seen by its subject, the owner teams of its credentials, operators and auditors.
+fn sees(reader: &Reader, estate: &Estate, task: &Task) -> bool {
+    let official = reader.held.holds(CallerRole::Operator) || reader.held.holds(CallerRole::Auditor);
+    let owner = |team: &_| task.facts.scope.values().any(|credential| credential.owner.as_ref() == Some(team));
+    official || task.facts.subject == reader.id || estate.teams_of(&reader.id).any(owner)
+}

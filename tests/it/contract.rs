@@ -1,0 +1,5 @@
+//! One contract suite per port. The real adapter and the simulated one run the same sentences, so
+//! that they cannot drift apart: see the macros at the end of each suite.
+
+pub(crate) mod probe;
+pub(crate) mod secret_engine;

@@ -1,0 +1,6 @@
+//! The development trust domain from outside: its Workload API to the letter, and clients that
+//! other people wrote (the crate `spiffe`, go-spiffe, PyPI `spiffe`) against it, unchanged.
+
+mod rust_client;
+mod scene;
+mod workload_api;
