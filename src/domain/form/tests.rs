@@ -1,3 +1,5 @@
+//! Mistakes in forms: where they stand, what they say, and how many are told.
+
 use super::*;
 use crate::domain::base::Name;
 

@@ -26,7 +26,7 @@ pub(super) fn examine(expected: &Expected<'_>, survey: &Survey) -> Vec<Finding> 
 }
 
 fn examine_text(name: &str, wanted: &str, seen: Option<&Seen<String>>, checks: &mut Checks) {
-    let mend = || format!("leasehold vault policy {name} | bao policy write {name} -");
+    let mend = || format!("bao policy write {name} - (its text: leasehold vault policy <estate file>)");
     if seen == Some(&Seen::Absent) {
         let words = || (String::new(), format!("the policy {name} does not exist"), mend());
         return checks.fail_unless(name, false, words);

@@ -1,3 +1,5 @@
+//! A good set-up has no trouble; each single fault gives exactly its finding.
+
 use super::*;
 use crate::domain::estate::tests::{estate, sample};
 use crate::domain::vault_policy::{BROKER_POLICY, policies};
