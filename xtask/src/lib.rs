@@ -4,6 +4,7 @@
 pub mod canary;
 pub mod children;
 pub mod figures;
+pub mod scene;
 pub mod story;
 pub mod terminal;
 
