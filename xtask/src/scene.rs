@@ -295,3 +295,13 @@ fn policies(binary: &Path, folder: &Path) -> Result<Vec<(String, String)>> {
     let rows: Vec<Value> = serde_json::from_slice(&output.stdout)?;
     rows.iter().map(|row| Ok((text(row, "name")?, text(row, "policy")?))).collect()
 }
+
+/// The `leasehold` that was built last, in the target directory that is in force.
+///
+/// # Errors
+/// If there is none.
+pub fn built_binary() -> Result<PathBuf> {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| crate::root().join("target"), PathBuf::from);
+    let binary = target.join("debug").join("leasehold");
+    if binary.is_file() { Ok(binary) } else { bail!("{} is not built: run cargo build", binary.display()) }
+}
