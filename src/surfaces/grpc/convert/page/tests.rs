@@ -1,0 +1,1 @@
+//! Each bad input is refused with the path of its field.
