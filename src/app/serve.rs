@@ -208,7 +208,7 @@ fn dsn_supplier(engine: &Arc<dyn SecretEngine>) -> DsnSupplier {
     let engine = Arc::clone(engine);
     Arc::new(move |target: &ProbeTarget| {
         let (engine, target) = (Arc::clone(&engine), target.clone());
-        Box::pin(async move { engine.own_value(&target.dsn_credential, &target.dsn_path, "dsn").await })
+        Box::pin(async move { engine.own_value(&target.dsn_policy, &target.dsn_path, "dsn").await })
     })
 }
 

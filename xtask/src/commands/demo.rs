@@ -54,7 +54,7 @@ pub(super) fn run(options: &Options) -> Result<Outcome> {
     if options.keep {
         look_around(&scene)?;
     }
-    Ok(Outcome::Done)
+    Ok(Outcome::Succeeded)
 }
 
 fn build() -> Result<PathBuf> {
