@@ -12,3 +12,4 @@ mod conformance;
 mod door;
 mod fixtures;
 mod golden;
+mod harness;
