@@ -93,7 +93,7 @@ async fn open_control(
 /// The standard's own rule for audiences; that the broker wants exactly one is its policy.
 async fn validate(State(trust): State<Arc<SpireTrust>>, body: String) -> (StatusCode, Json<Value>) {
     let request = serde_json::from_str::<Value>(&body).unwrap_or_default();
-    let (Some(token), Some(audience)) = (request["token"].as_str(), request["audience"].as_str()) else {
+    let (Some(token), Some(audience)) = (text(&request, "token"), text(&request, "audience")) else {
         let answer = json!({"status": "error", "message": "send {\"token\": …, \"audience\": …}"});
         return (StatusCode::INTERNAL_SERVER_ERROR, Json(answer));
     };
@@ -104,6 +104,10 @@ async fn validate(State(trust): State<Arc<SpireTrust>>, body: String) -> (Status
             (StatusCode::UNPROCESSABLE_ENTITY, Json(json!({"status": "rejected", "message": message})))
         }
     }
+}
+
+fn text<'a>(request: &'a Value, member: &str) -> Option<&'a str> {
+    request.get(member).and_then(Value::as_str)
 }
 
 async fn unsupported() -> (StatusCode, Json<Value>) {
@@ -124,6 +128,8 @@ struct SystemChance;
 
 impl Entropy for SystemChance {
     fn fill(&self, buffer: &mut [u8]) {
-        aws_lc_rs::rand::fill(buffer).expect("the operating system gives random bytes");
+        if aws_lc_rs::rand::fill(buffer).is_err() {
+            std::process::abort();
+        }
     }
 }

@@ -12,7 +12,7 @@ use leasehold::adapters::spire::{SpireOptions, TrustPolicy};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
 use tokio_util::task::TaskTracker;
 
@@ -98,4 +98,34 @@ async fn a_held_session_ends_when_trust_in_it_does() {
         }
     }
     assert!(tokio::time::timeout(Duration::from_millis(50), home.read_u8()).await.is_err(), "still held");
+}
+
+#[tokio::test]
+async fn the_program_prints_its_ports_and_then_ready() {
+    let program = std::env::current_exe().unwrap().parent().unwrap().join("../examples/harness");
+    if !program.exists() {
+        eprintln!("NOT RUN: the example harness is not built (cargo build --example harness)");
+        return;
+    }
+    let world = World::new().await;
+    let mut child = tokio::process::Command::new(program)
+        .env("SPIFFE_ENDPOINT_SOCKET", &world.api.endpoint)
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut said = Vec::new();
+    for _ in 0..4 {
+        let line = tokio::time::timeout(Duration::from_secs(20), lines.next_line()).await;
+        said.push(line.expect("a line within 20 s").unwrap().unwrap());
+    }
+    assert_eq!((said[0].as_str(), said[3].as_str()), ("SPIFFE_HARNESS_VERSION=1", "READY"));
+    let port = |line: &str, name: &str| line.strip_prefix(name).unwrap().parse::<u16>().unwrap();
+    let x509 = SocketAddr::from(([127, 0, 0, 1], port(&said[1], "SPIFFE_X509_PORT=")));
+    let control = SocketAddr::from(([127, 0, 0, 1], port(&said[2], "SPIFFE_CONTROL_PORT=")));
+    assert_eq!(told(x509, Some(&world.home.identity(WORKLOAD))).await, Some(format!("{WORKLOAD}\n")));
+    let body = json!({"token": world.token(), "audience": BROKER}).to_string();
+    assert_eq!(post(control, "/v1/jwt/validate", &body).await.0, 200);
 }
