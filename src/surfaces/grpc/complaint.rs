@@ -105,3 +105,6 @@ pub const fn code(class: Class) -> Code {
         Class::Internal => Code::Internal,
     }
 }
+
+#[cfg(test)]
+mod tests;

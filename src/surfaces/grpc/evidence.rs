@@ -130,9 +130,8 @@ impl Evidence {
 
     /// Durable before anything is shown.
     async fn note_reading(&self, caller: Caller, call: &str, from: u64, limit: u64) -> Result<(), Denial> {
-        tracing::info!(reader = %caller.subject.id(), call, from, limit, "the log is read");
-        let read = Body::from(EvidenceRead { call: call.into(), from, limit });
-        self.0.world.journal.propose(Command::Note(read), Vec::new()).await.map(drop)
+        let body = Body::from(EvidenceRead { call: call.into(), from, limit });
+        self.0.world.journal.propose(Command::NoteOf { caller, body }, Vec::new()).await.map(drop)
     }
 }
 
