@@ -17,3 +17,4 @@ mod foreign;
 mod golden;
 mod real;
 mod tidy;
+mod wire;
