@@ -79,15 +79,17 @@ async fn start(config: Config) -> Result<Running> {
     }
     let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
     let trust = trust(&config, &tasks).await?;
+    let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
+    // The key before the store: a log without its key is refused, and opening would make an empty one.
+    let signer = log_key::load_or_make(&config.log.key_file, &config.log.file, &config.log.origin, &*entropy)?;
     let store: Arc<dyn LogStore> = Arc::new(SqliteStore::open(&config.log.file)?);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start(last_time(&*store).await?));
-    let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
     let engine = engine(&config, &trust, &clock, &tasks)?;
     let probe: Arc<dyn Probe> = Arc::new(PostgresProbe::new(dsn_supplier(&engine), None, PostgresProbe::DEADLINE)?);
     let parts = Parts {
         store: Arc::clone(&store),
         clock: Arc::clone(&clock),
-        signer: log_key::load_or_make(&config.log.key_file, &config.log.file, &config.log.origin, &*entropy)?,
+        signer,
         judge: Arc::new(BuiltInRules),
         bootstrap: config.operators.iter().cloned().collect(),
         mode: config.log.mode,
@@ -208,7 +210,7 @@ fn dsn_supplier(engine: &Arc<dyn SecretEngine>) -> DsnSupplier {
     let engine = Arc::clone(engine);
     Arc::new(move |target: &ProbeTarget| {
         let (engine, target) = (Arc::clone(&engine), target.clone());
-        Box::pin(async move { engine.own_value(&target.dsn_credential, &target.dsn_path, "dsn").await })
+        Box::pin(async move { engine.own_value(&target.dsn_policy, &target.dsn_path, "dsn").await })
     })
 }
 

@@ -8,7 +8,7 @@ mod jwt_svid;
 mod limits;
 mod spiffe_id;
 mod workload_api;
-mod x509_svid;
+pub(crate) mod x509_svid;
 
 use crate::fixtures::forge::Identity;
 use crate::fixtures::world::{WORKLOAD, World, ask};

@@ -211,11 +211,14 @@ fn serial(bytes: &[u8]) -> String {
 
 fn refuse_path(error: &webpki::Error) -> Denial {
     use webpki::Error as E;
-    let reason = match error {
-        E::CertExpired { .. } => Reason::SvidExpired,
-        E::CertNotValidYet { .. } => Reason::SvidNotYetValid,
-        E::CaUsedAsEndEntity => Reason::SvidNotALeaf,
-        E::RequiredEkuNotFoundContext(_) | E::EmptyEkuExtension => Reason::SvidKeyUsage,
+    tracing::debug!(?error, "a chain does not verify");
+    let (reason, sentence) = match error {
+        E::CertExpired { .. } => (Reason::SvidExpired, "a certificate of the chain has expired"),
+        E::CertNotValidYet { .. } => (Reason::SvidNotYetValid, "a certificate of the chain is not yet valid"),
+        E::CaUsedAsEndEntity => (Reason::SvidNotALeaf, "the certificate is a certificate authority"),
+        E::RequiredEkuNotFoundContext(_) | E::EmptyEkuExtension => {
+            (Reason::SvidKeyUsage, "an extended key usage in the chain lacks serverAuth or clientAuth")
+        }
         E::BadDer
         | E::BadDerTime
         | E::ExtensionValueInvalid
@@ -224,10 +227,10 @@ fn refuse_path(error: &webpki::Error) -> Denial {
         | E::MalformedExtensions
         | E::TrailingData(_)
         | E::UnsupportedCertVersion
-        | E::UnsupportedCriticalExtension => Reason::SvidMalformed,
-        _ => Reason::SvidUntrusted,
+        | E::UnsupportedCriticalExtension => (Reason::SvidMalformed, "a certificate of the chain is malformed"),
+        _ => (Reason::SvidUntrusted, "no path leads from the certificate to the bundle of its trust domain"),
     };
-    Denial::new(reason, format!("the chain does not verify: {error:?}"))
+    Denial::new(reason, sentence)
 }
 
 fn no_bundle(domain: &TrustDomain) -> Denial {

@@ -33,7 +33,7 @@ fn signer() -> Signer {
 fn bundle(entries: &[Vec<u8>]) -> Vec<String> {
     let mut edge = Edge::new();
     for entry in entries {
-        edge.push(leaf_hash(entry));
+        drop(edge.push(leaf_hash(entry)));
     }
     let checkpoint = Checkpoint { origin: "test.example/log".into(), size: edge.size(), root: edge.root() };
     let mut lines = vec![serde_json::to_string(&Head::new(checkpoint.sign(&signer()))).unwrap()];

@@ -1,3 +1,5 @@
+//! The directory of sockets on a real file system: modes, what stays, what is replaced.
+
 use super::*;
 
 fn mode(path: &Path) -> u32 {

@@ -279,7 +279,9 @@ fn tables() -> Vec<Forged> {
 }
 
 /// Clause, name, values of `authorization`, reason code.
-fn transmissions() -> [(&'static str, &'static str, fn(&str) -> Vec<String>, &'static str); 8] {
+type Transmission = (&'static str, &'static str, fn(&str) -> Vec<String>, &'static str);
+
+fn transmissions() -> [Transmission; 8] {
     let clause = "JS §5.3";
     [
         (clause, "no authorization", |_| vec![], "SVID_MISSING"),

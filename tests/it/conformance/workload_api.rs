@@ -13,8 +13,11 @@ use std::time::Duration;
 use tokio_util::task::TaskTracker;
 use tonic::Code;
 
+type Emptied = fn(&mut X509svidResponse);
+type Endpoint = fn(&str) -> String;
+
 /// Messages in which a mandatory field is missing.
-const EMPTIED: [(&str, fn(&mut X509svidResponse)); 6] = [
+const EMPTIED: [(&str, Emptied); 6] = [
     ("no SVID", |message| message.svids.clear()),
     ("no SPIFFE ID", |message| message.svids[0].spiffe_id.clear()),
     ("no certificate", |message| message.svids[0].x509_svid.clear()),
@@ -24,7 +27,7 @@ const EMPTIED: [(&str, fn(&mut X509svidResponse)); 6] = [
 ];
 
 /// Endpoints that are refused before anything is asked: WE §4.
-const ENDPOINTS: [(&str, fn(&str) -> String); 9] = [
+const ENDPOINTS: [(&str, Endpoint); 9] = [
     ("authority before the path", |path| format!("unix://host{path}")),
     ("relative path", |_| "unix:agent.sock".into()),
     ("no path", |_| "unix://".into()),

@@ -576,26 +576,35 @@ async fn a_certificate_without_its_key_is_turned_away() {
     assert_eq!(world.knock(Some(&identity)).await, None, "{POSSESSION}");
 }
 
-#[tokio::test]
-async fn what_the_standard_permits_is_let_in() {
-    let world = World::new().await;
-    let permitted = [
-        changed(&world, |p| names(p, &[&dns_name("a.example.org"), &uri_name(WORKLOAD), &dns_name("b")])),
-        changed(&world, |p| {
+/// Every forged chain, for the oracle.
+pub(crate) fn forgeries(world: &World) -> Vec<(&'static str, Identity)> {
+    [NAMES, USAGE, PATHS].into_iter().flatten().map(|forged| (forged.name, (forged.make)(world))).collect()
+}
+
+/// Honest leaves as different as the standard permits.
+pub(crate) fn permitted(world: &World) -> Vec<Identity> {
+    vec![
+        changed(world, |p| names(p, &[&dns_name("a.example.org"), &uri_name(WORKLOAD), &dns_name("b")])),
+        changed(world, |p| {
             p.subject = None;
             p.names = Some(Ext::critical(uri_names(&[WORKLOAD])));
         }),
-        changed(&world, |p| p.extended_key_usage = None),
-        changed(&world, |p| p.extended_key_usage = Some(Ext::critical(purposes(&[SERVER_AUTH, CLIENT_AUTH])))),
-        changed(&world, |p| usage(p, &[DIGITAL_SIGNATURE, KEY_ENCIPHERMENT])),
-        changed(&world, |p| p.key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P384_SHA384).unwrap()),
-        changed(&world, |p| p.key = KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap()),
-        changed(&world, |p| p.others.push((vec![1, 3, 6, 1, 4, 1, 99_999, 1], Ext::plain(vec![5, 0])))),
-        under(&world, |_| {}),
-        under(&world, |p| p.names = None),
-        under(&world, |p| p.key_usage = None),
-    ];
-    for identity in &permitted {
+        changed(world, |p| p.extended_key_usage = None),
+        changed(world, |p| p.extended_key_usage = Some(Ext::critical(purposes(&[SERVER_AUTH, CLIENT_AUTH])))),
+        changed(world, |p| usage(p, &[DIGITAL_SIGNATURE, KEY_ENCIPHERMENT])),
+        changed(world, |p| p.key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P384_SHA384).unwrap()),
+        changed(world, |p| p.key = KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap()),
+        changed(world, |p| p.others.push((vec![1, 3, 6, 1, 4, 1, 99_999, 1], Ext::plain(vec![5, 0])))),
+        under(world, |_| {}),
+        under(world, |p| p.names = None),
+        under(world, |p| p.key_usage = None),
+    ]
+}
+
+#[tokio::test]
+async fn what_the_standard_permits_is_let_in() {
+    let world = World::new().await;
+    for identity in &permitted(&world) {
         assert_eq!(world.judge(identity).as_deref(), Ok(WORKLOAD));
         assert_eq!(world.knock(Some(identity)).await.as_deref(), Some(WORKLOAD));
     }

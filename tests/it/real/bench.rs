@@ -131,7 +131,7 @@ pub(crate) fn probe_of(world: &World) -> PostgresProbe {
 pub(crate) fn target() -> ProbeTarget {
     ProbeTarget {
         credential: "ledger-ro".into(),
-        dsn_credential: PROBE_POLICY.into(),
+        dsn_policy: PROBE_POLICY.into(),
         dsn_path: "secret/data/ledger-probe".into(),
     }
 }
