@@ -60,8 +60,7 @@ where
     T: Send + 'static,
     F: Future<Output = Result<(), Denial>> + Send + 'static,
 {
-    let full = |_| Denial::new(Reason::Overloaded, "too many streams are open");
-    let place = desk.streams.clone().try_acquire_owned().map_err(full)?;
+    let place = desk.streams.take(caller.subject.id())?;
     let (sender, receiver) = mpsc::channel(WAITING_MAX);
     let (over, end) = oneshot::channel();
     let (producing, left) = (produce(Outlet(sender.clone())), sender);
