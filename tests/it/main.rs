@@ -18,3 +18,4 @@ mod golden;
 mod harness;
 mod real;
 mod tidy;
+mod wire;

@@ -7,6 +7,7 @@ use super::repeat::Outcome;
 use super::token::Token;
 use super::{About, Bench, Broken, State, limits};
 use crate::domain::base::{Digest, LeaseId, Name, Span, SpiffeId, TaskId, Time};
+use crate::domain::entry::Body;
 use crate::domain::entry::bodies::task as body;
 use crate::domain::estate::{Credential, Sensitivity};
 use crate::domain::reason::{Denial, Reason};
@@ -68,6 +69,18 @@ pub enum End {
 }
 
 impl End {
+    /// The end that an entry brings, if it ends a task.
+    #[must_use]
+    pub const fn of(body: &Body) -> Option<Self> {
+        match body {
+            Body::TaskCompleted(_) => Some(Self::Completed),
+            Body::TaskCancelled(_) => Some(Self::Cancelled),
+            Body::TaskExpired(_) => Some(Self::Expired),
+            Body::TaskDenied(_) => Some(Self::Denied),
+            _ => None,
+        }
+    }
+
     /// The word for people and interfaces.
     #[must_use]
     pub const fn word(self) -> &'static str {
