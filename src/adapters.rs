@@ -1,10 +1,8 @@
-//! One outside thing each, behind a port. Adapters never see each other or the services.
-
-pub mod spire;
-pub mod sqlite;
-pub mod system;
 //! One outside thing each, behind the traits in `ports`. Adapters never see each other or `services`.
 
 mod outgoing_tls;
 pub mod probes;
+pub mod spire;
+pub mod sqlite;
+pub mod system;
 pub mod vault;

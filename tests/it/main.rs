@@ -15,4 +15,6 @@ mod foreign;
 mod contract;
 mod golden;
 mod real;
+mod sim;
+mod sqlite;
 mod tidy;
