@@ -16,10 +16,12 @@ mod proof;
 mod secret;
 mod signals;
 mod status;
+mod stopwatch;
 mod table;
 mod task;
 mod terminal;
 mod text;
+mod verify;
 mod view;
 
 pub use complaint::{Complaint, explain};
@@ -96,6 +98,9 @@ pub async fn run_on(
     connect: &dyn Connect,
     terminal: &mut Terminal,
 ) -> Result<u8, Complaint> {
+    if let Verb::Evidence(evidence::EvidenceVerb::Verify(args)) = &verb {
+        return verify::run(args, terminal);
+    }
     let mut broker = Broker::find(globals, connect, terminal).await?;
     match verb {
         Verb::Plan(args) => estate::plan(&mut broker, &args).await,

@@ -52,8 +52,8 @@ pub struct Config {
     pub federated: Vec<TrustDomain>,
     /// How long SVIDs live.
     pub lifetimes: Lifetimes,
-    /// Also serve each identity on a loopback port, for clients that cannot use Unix sockets
-    /// (gRPC C-core). Every user of the machine can open such a port.
+    /// Also serve each identity on a loopback port, for clients that cannot use Unix sockets.
+    /// Every user of the machine can open such a port.
     pub tcp: bool,
 }
 
@@ -115,16 +115,17 @@ impl DevTrust {
         Ok(trust)
     }
 
-    /// Path of the identity's Unix socket, open or not.
+    /// Path of the identity's Unix socket, open or not: `<dir>/sockets/<name>.sock`.
     #[must_use]
     pub fn socket(&self, name: &str) -> PathBuf {
         self.doors().sockets.path_of(name)
     }
 
-    /// The identity's `SPIFFE_ENDPOINT_SOCKET`: `unix:///…`.
+    /// The identity's `SPIFFE_ENDPOINT_SOCKET`: `unix:///…`, a link to its socket that clients in
+    /// every language can use.
     #[must_use]
     pub fn endpoint(&self, name: &str) -> String {
-        format!("unix://{}", self.socket(name).display())
+        format!("unix://{}", self.doors().sockets.link_of(name).display())
     }
 
     /// The identity's endpoint on loopback, `tcp://127.0.0.1:port`, if it was asked for.

@@ -9,6 +9,7 @@ pub mod issue;
 pub mod journal;
 pub mod publish;
 pub mod receipt;
+pub mod refusals;
 pub mod renew;
 pub mod tokens;
 pub mod view;

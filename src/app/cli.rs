@@ -70,7 +70,11 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.verb {
         Verb::Client(verb) => {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            runtime.context("cannot start the runtime")?.block_on(client::run(verb, &cli.globals, &SvidConnect::default()))
+            runtime.context("cannot start the runtime")?.block_on(client::run(
+                verb,
+                &cli.globals,
+                &SvidConnect::default(),
+            ))
         }
         Verb::Serve { config } => {
             telemetry::start();

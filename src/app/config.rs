@@ -104,7 +104,12 @@ fn read_log(mut log: Fields<'_>, notes: &mut Notes<'_>) -> Option<Log> {
     let mode = log.text("mode", notes, mode);
     log.close(notes);
     let (file, origin) = (file?, origin?);
-    Some(Log { key_file: key_file.unwrap_or_else(|| file.with_extension("key")), file, origin, mode: mode.unwrap_or("prod") })
+    Some(Log {
+        key_file: key_file.unwrap_or_else(|| file.with_extension("key")),
+        file,
+        origin,
+        mode: mode.unwrap_or("prod"),
+    })
 }
 
 fn read_bootstrap(mut bootstrap: Fields<'_>, notes: &mut Notes<'_>) -> BTreeSet<SpiffeId> {

@@ -7,7 +7,6 @@ use crate::client::{Connect, Target};
 use crate::domain::base::Time;
 use crate::ports::entropy;
 use async_trait::async_trait;
-use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio_util::task::TaskTracker;

@@ -66,7 +66,9 @@ pub async fn serve(config: Config) -> Result<()> {
     running.stop(lost.is_some()).await;
     match lost {
         None => Ok(()),
-        Some(Ok(end)) => Err(anyhow::Error::new(end).context("the broker stops: start it again, it folds the log anew")),
+        Some(Ok(end)) => {
+            Err(anyhow::Error::new(end).context("the broker stops: start it again, it folds the log anew"))
+        }
         Some(Err(join)) => Err(anyhow::Error::new(join).context("the log's writer broke off")),
     }
 }
@@ -77,16 +79,17 @@ async fn start(config: Config) -> Result<Running> {
     }
     let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
     let trust = trust(&config, &tasks).await?;
+    let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
+    // The key before the store: a log without its key is refused, and opening would make an empty one.
+    let signer = log_key::load_or_make(&config.log.key_file, &config.log.file, &config.log.origin, &*entropy)?;
     let store: Arc<dyn LogStore> = Arc::new(SqliteStore::open(&config.log.file)?);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start(last_time(&*store).await?));
-    let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
     let engine = engine(&config, &trust, &clock, &tasks)?;
-    let probe: Arc<dyn Probe> =
-        Arc::new(PostgresProbe::new(dsn_supplier(&engine), None, PostgresProbe::DEADLINE)?);
+    let probe: Arc<dyn Probe> = Arc::new(PostgresProbe::new(dsn_supplier(&engine), None, PostgresProbe::DEADLINE)?);
     let parts = Parts {
         store: Arc::clone(&store),
         clock: Arc::clone(&clock),
-        signer: log_key::load_or_make(&config.log.key_file, &config.log.file, &config.log.origin, &*entropy)?,
+        signer,
         judge: Arc::new(BuiltInRules),
         bootstrap: config.operators.iter().cloned().collect(),
         mode: config.log.mode,
@@ -122,7 +125,8 @@ impl Running {
         let trust: Arc<dyn TrustSource> = trust;
         let registry = Registry::new(Arc::clone(&trust), Arc::clone(&world.clock), Arc::clone(&world.entropy));
         self.tasks.spawn(Arc::clone(&registry).watch(self.stop.clone()));
-        let listener = TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;
+        let listener =
+            TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;
         let address = listener.local_addr()?;
         let door = Door { tls, registry: Arc::clone(&registry), limits: DoorLimits::default() };
         let sessions = door.open(TcpListenerStream::new(listener), &self.tasks, self.stop.clone());
@@ -167,7 +171,10 @@ async fn last_time(store: &dyn LogStore) -> Result<Time> {
     let Some(head) = store.head().await? else { return Ok(Time::default()) };
     let last = store.entries(head.size.saturating_sub(1), 1).await?.pop();
     // An unreadable entry is the fold's to report.
-    Ok(last.and_then(|last| crate::domain::entry::Entry::read(&last.bytes).ok()).map(|entry| entry.time).unwrap_or_default())
+    Ok(last
+        .and_then(|last| crate::domain::entry::Entry::read(&last.bytes).ok())
+        .map(|entry| entry.time)
+        .unwrap_or_default())
 }
 
 fn engine(
@@ -180,17 +187,14 @@ fn engine(
     let supplier: JwtSvidSupplier = Arc::new(move |audience: &str| {
         let (trust, audience) = (Arc::clone(&trust), audience.to_owned());
         Box::pin(async move {
-            let no = |error| Fault::new(FaultKind::Transient, "no JWT-SVID to log in to the engine with").because(error);
+            let no =
+                |error| Fault::new(FaultKind::Transient, "no JWT-SVID to log in to the engine with").because(error);
             trust.own_jwt(&audience).await.map_err(no)
         })
     });
     let jwt = &config.vault.jwt;
-    let auth = VaultAuth::Jwt {
-        mount: jwt.mount.clone(),
-        role: jwt.role.clone(),
-        audience: jwt.audience.clone(),
-        supplier,
-    };
+    let auth =
+        VaultAuth::Jwt { mount: jwt.mount.clone(), role: jwt.role.clone(), audience: jwt.audience.clone(), supplier };
     let settings = VaultSettings {
         address: config.vault.address.clone(),
         ca_file: config.vault.ca_file.clone(),
@@ -206,7 +210,7 @@ fn dsn_supplier(engine: &Arc<dyn SecretEngine>) -> DsnSupplier {
     let engine = Arc::clone(engine);
     Arc::new(move |target: &ProbeTarget| {
         let (engine, target) = (Arc::clone(&engine), target.clone());
-        Box::pin(async move { engine.own_value(&target.dsn_credential, &target.dsn_path, "dsn").await })
+        Box::pin(async move { engine.own_value(&target.dsn_policy, &target.dsn_path, "dsn").await })
     })
 }
 

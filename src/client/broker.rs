@@ -72,7 +72,7 @@ impl<'a> Broker<'a> {
         }
     }
 
-    /// Opens a stream. Its items are bounded by the server's end of it, not by a deadline.
+    /// Opens a stream. Its items have no deadline: the broker closes it, or the connection dies.
     pub(crate) async fn stream<M, R, F>(
         &mut self,
         doing: &str,
@@ -82,8 +82,9 @@ impl<'a> Broker<'a> {
     where
         F: Future<Output = std::result::Result<Response<Streaming<R>>, Status>>,
     {
-        let opening = call(self.channel.clone(), Request::new(message));
-        patiently(self.terminal, doing, opening).await.map(Response::into_inner)
+        let opening = timeout(ANSWER_WITHIN, call(self.channel.clone(), Request::new(message)));
+        let late = |_| Err(Status::deadline_exceeded("the stream was not opened"));
+        patiently(self.terminal, doing, opening).await.unwrap_or_else(late).map(Response::into_inner)
     }
 
     /// Words a status.

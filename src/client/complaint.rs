@@ -78,7 +78,7 @@ impl Complaint {
         ids.sort();
         let fields = details.bad_request().map(|bad| bad.field_violations.as_slice()).unwrap_or_default();
         Self(Box::new(Particulars {
-            what: format!("cannot {doing}: {}", status.message()),
+            what: format!("cannot {doing}: {}", without(status.message(), next_step)),
             next_step: next_step.to_owned(),
             code: Some(status.code()),
             reason: Some(info.reason.clone()),
@@ -149,9 +149,9 @@ impl Complaint {
         self
     }
 
-    /// Whether one of the named fields, or a part of one, was refused.
-    pub(crate) fn concerns_field(&self, names: &[&str]) -> bool {
-        self.0.fields.iter().any(|(path, _)| names.contains(&path.split(['.', '[']).next().unwrap_or_default()))
+    /// Whether this field, or a part of it, was refused.
+    pub(crate) fn concerns_field(&self, name: &str) -> bool {
+        self.0.fields.iter().any(|(path, _)| path.split(['.', '[']).next() == Some(name))
     }
 
     /// 1 for failed or denied, 2 for usage; 0 if only the reader of the output has left.
@@ -229,6 +229,12 @@ impl fmt::Display for Complaint {
 }
 
 impl Error for Complaint {}
+
+/// The message of a status ends with its next step, for clients that show nothing else; here that
+/// has a line of its own.
+fn without<'a>(message: &'a str, next_step: &str) -> &'a str {
+    message.strip_suffix(next_step).map_or(message, |rest| rest.trim_end_matches([';', ' ']))
+}
 
 /// The sentences of an error and its causes, each once, from the outside in.
 fn chain(error: &(dyn Error + 'static)) -> String {

@@ -127,7 +127,7 @@ async fn draw(broker: &mut Broker<'_>, task_id: &str, credential: &str, leases: 
     let mut key = None;
     let mut wanted = Wanted { task_id, credential, ttl: None, parameters: None, supersedes: "" };
     let response = match issue(broker, wanted.clone()).await {
-        Err(complaint) if complaint.concerns_field(&["certificate", "parameters"]) => {
+        Err(complaint) if complaint.concerns_field("certificate") => {
             let made = CertificateKey::make()?;
             let csr_pem = made.request_pem().to_owned();
             wanted.parameters = Some(Parameters::Certificate(CertificateParameters { csr_pem }));

@@ -44,7 +44,7 @@ impl Globals {
     pub fn target(&self) -> Result<Target> {
         let address = required(self.address.as_deref(), "--address", "LEASEHOLD_ADDRESS", "127.0.0.1:8443")?;
         let address = address.strip_prefix("https://").unwrap_or(address).trim_end_matches('/');
-        if address.contains("://") || !address.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok()) {
+        if address.contains("://") || address.rsplit_once(':').is_none_or(|(_, port)| port.parse::<u16>().is_err()) {
             let what = format!("\"{}\" is not the address of a broker", plain(address));
             return Err(Complaint::usage(what, "write --address as HOST:PORT, such as 127.0.0.1:8443"));
         }

@@ -4,7 +4,7 @@
 
 use super::broker::Broker;
 use super::complaint::{Complaint, Result};
-use super::{lease, view};
+use super::{lease, stopwatch, view};
 use crate::domain::reason::Reason;
 use crate::proto::v1::{Lease, LeaseState};
 use serde::Serialize;
@@ -47,7 +47,7 @@ pub(crate) struct Proven {
 impl Watch {
     /// Starts the clock.
     pub(crate) fn begin() -> Self {
-        Self { began: Instant::now() }
+        Self { began: stopwatch::now() }
     }
 
     /// Waits for all of these leases and says of each, as soon as it is known, how it ended.
@@ -156,3 +156,34 @@ const FORGOTTEN: &str = "forgotten";
 const PROOF_WITHIN: Duration = Duration::from_secs(60);
 const FIRST_PAUSE: Duration = Duration::from_millis(25);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::v1::{Revocability, RevocationAssurance};
+
+    fn seen(state: LeaseState, assurance: RevocationAssurance, revocability: Revocability) -> Proven {
+        let mut lease = Lease { id: "lease-1".into(), credential: "ledger-ro".into(), ..Lease::default() };
+        lease.set_state(state);
+        lease.set_assurance(assurance);
+        lease.set_revocability(revocability);
+        Proven::of(&lease, Duration::from_millis(412))
+    }
+
+    #[test]
+    fn nothing_is_called_revoked_that_is_not() {
+        use {LeaseState as S, Revocability as R, RevocationAssurance as A};
+        let revoked = seen(S::Revoked, A::EffectConfirmed, R::Revocable);
+        assert_eq!(revoked.sentence(), "ledger-ro: revoked, effect-confirmed in 0.41 s (lease-1)");
+        assert!(revoked.or_complaint().is_ok());
+        let unproven = seen(S::Unproven, A::Accepted, R::Revocable);
+        assert!(unproven.sentence().starts_with("ledger-ro: not proven after 0 s (unproven, accepted)"));
+        assert!(unproven.or_complaint().is_err());
+        for (state, revocability) in
+            [(S::Expired, R::RotateOnly), (S::Expired, R::ExpiryBounded), (S::NotIssued, R::Revocable)]
+        {
+            let sentence = seen(state, A::Unspecified, revocability).sentence();
+            assert!(!sentence.contains("revoked") && !sentence.contains("confirmed"), "{sentence}");
+        }
+    }
+}

@@ -166,3 +166,16 @@ impl Interruption {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_signal_to_the_process_reaches_the_verb_that_listens() {
+        let mut listening = Terminal::of_process(false).listen().unwrap();
+        rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::HUP).unwrap();
+        let heard = tokio::time::timeout(std::time::Duration::from_secs(10), listening.next()).await;
+        assert_eq!(heard, Ok(Interruption::HangUp));
+    }
+}

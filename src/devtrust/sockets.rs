@@ -1,11 +1,16 @@
 //! The directory of Unix sockets: `<dir>/sockets/<name>.sock`, mode 0600 in a directory of mode
 //! 0700. Whatever was made here is removed on drop; what was there before stays.
+//!
+//! Beside each socket stands a symbolic link, `spiffe@<name>.sock`, and endpoints name the link.
+//! gRPC C-core (Python, C++, Ruby) sends a socket's path as `:authority`, percent-encoded, and h2
+//! refuses a `%` there. It accepts one before an `@`, and C-core leaves an `@` as it is. So with
+//! the link those clients work unchanged, and for all others it is a path like any other.
 
 use super::DevTrustError;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::ErrorKind;
-use std::os::unix::fs::{DirBuilderExt as _, FileTypeExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, FileTypeExt as _, PermissionsExt as _, symlink};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use tokio::net::UnixListener;
@@ -13,6 +18,7 @@ use tokio::net::UnixListener;
 /// A directory of sockets. Removes them, and the directories that it made, when dropped.
 pub(super) struct SocketDir {
     path: PathBuf,
+    /// Sockets and links that are ours.
     bound: BTreeSet<PathBuf>,
     /// Directories that were not there before, outermost first.
     made: Vec<PathBuf>,
@@ -35,9 +41,14 @@ impl SocketDir {
         self.path.join(format!("{name}.sock"))
     }
 
+    /// The socket's other name, which clients in every language can use.
+    pub(super) fn link_of(&self, name: &str) -> PathBuf {
+        self.path.join(format!("spiffe@{name}.sock"))
+    }
+
     /// Listens on the socket of this name. One that a killed process left is replaced.
     pub(super) fn bind(&mut self, name: &str) -> Result<UnixListener, DevTrustError> {
-        let path = self.path_of(name);
+        let (path, link) = (self.path_of(name), self.link_of(name));
         clear_stale(&path)?;
         let shown = path.display();
         let listener = UnixListener::bind(&path).map_err(DevTrustError::io(format!("listen on {shown}")))?;
@@ -45,6 +56,12 @@ impl SocketDir {
         // The directory is private, so nobody got in before this.
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600))
             .map_err(DevTrustError::io(format!("make {shown} private")))?;
+        // Nobody listens on the socket any more, so its link is nobody's either.
+        if link.is_symlink() {
+            fs::remove_file(&link).map_err(DevTrustError::io(format!("replace {}", link.display())))?;
+        }
+        symlink(format!("{name}.sock"), &link).map_err(DevTrustError::io(format!("link {shown}")))?;
+        self.bound.insert(link);
         Ok(listener)
     }
 
@@ -60,8 +77,8 @@ impl SocketDir {
 
 impl Drop for SocketDir {
     fn drop(&mut self) {
-        for socket in &self.bound {
-            let _ = fs::remove_file(socket);
+        for file in &self.bound {
+            let _ = fs::remove_file(file);
         }
         // Only what we made, and only if nobody else put something into it.
         for dir in self.made.iter().rev() {

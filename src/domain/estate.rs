@@ -53,6 +53,12 @@ impl Estate {
         Self { version, digest: items.digest(), index: Arc::new(Index::of(&items)), items }
     }
 
+    /// The estate that a document would bring, as its first version: for looking at it offline.
+    #[must_use]
+    pub fn of_document(document: &Document) -> Self {
+        Self::of(1, document.items().clone())
+    }
+
     /// Version: how many groups were sealed so far.
     #[must_use]
     pub fn version(&self) -> u64 {

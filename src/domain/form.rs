@@ -67,6 +67,9 @@ fn read_fields<T>(
 /// two slips, or one slip in three letters, away.
 #[must_use]
 pub fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+    if word.len() > WORD_BYTES_MAX {
+        return None;
+    }
     let slips_max = (word.len() / 3).max(2);
     let distance = |candidate: &str| {
         let begins = word.len() >= 3 && candidate.starts_with(word);
@@ -82,6 +85,9 @@ pub fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Opti
 pub fn hint<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> String {
     nearest(word, known).map(|found| format!("; did you mean {found:?}?")).unwrap_or_default()
 }
+
+/// A longer word is no slip of the hand.
+const WORD_BYTES_MAX: usize = 100;
 
 type Value<'t> = Spanned<DeValue<'t>>;
 type Place = Range<usize>;

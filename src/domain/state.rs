@@ -97,7 +97,9 @@ impl State {
             }
             Command::Found(finding) => self.decide_finding(finding, bench),
             Command::Passed(duty) => self.decide_passed(*duty, bench.at),
-            Command::Note(body) => Ok(Decided::one(Draft::new(body.clone()), Reply::Done)),
+            Command::Note(body) | Command::NoteOf { body, .. } => {
+                Ok(Decided::one(Draft::new(body.clone()), Reply::Done))
+            }
         }
     }
 

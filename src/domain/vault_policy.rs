@@ -20,6 +20,14 @@ pub const TOKEN_PATH_SUFFIX: &str = "leasehold";
 /// What the names of credential policies begin with; the token role allows `leasehold-cred-*` only.
 pub const CREDENTIAL_POLICY_PREFIX: &str = "leasehold-cred-";
 
+/// Every policy with its name: the broker's first, then those of the credentials.
+#[must_use]
+pub fn policies(estate: &Estate) -> Vec<(String, String)> {
+    let mut policies = vec![(BROKER_POLICY.to_owned(), broker_policy(estate))];
+    policies.extend(credential_policies(estate));
+    policies
+}
+
 /// The broker's own policy: make, look up and end the tokens of tasks; look up, list, renew and end
 /// leases of declared credentials. It reads no secret.
 #[must_use]

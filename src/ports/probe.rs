@@ -8,8 +8,8 @@ use async_trait::async_trait;
 pub struct ProbeTarget {
     /// The probed credential's name in the estate.
     pub credential: String,
-    /// The credential that holds the probe's connection string.
-    pub dsn_credential: String,
+    /// Name of the policy that reads the probe's connection string.
+    pub dsn_policy: String,
     /// KV path of that credential, for example `secret/data/ledger-probe`; its field is `dsn`.
     pub dsn_path: String,
 }

@@ -11,6 +11,7 @@ use crate::domain::reason::Denial;
 use crate::domain::state::command::{GoneFacts, OrphanFacts};
 use crate::domain::state::lease::{Issued, Stage};
 use crate::domain::state::{Command, Finding, Lease, State};
+use crate::domain::vault_policy;
 use crate::ports::secret_engine::CertificateAtEngine;
 use crate::ports::{Accessor, Account, EngineLease, Fault, FaultKind, ProbeTarget, RevocationProof};
 
@@ -77,10 +78,9 @@ impl End {
 
     /// The account's number, while the account still exists.
     async fn learn_number(&self, condemned: &mut Condemned) {
-        if let (Some(target), Some(account)) = (&condemned.probe, &mut condemned.account) {
-            if let Ok(Some(seen)) = self.world.probe.find(target, &account.name).await {
-                *account = seen;
-            }
+        let (Some(target), Some(account)) = (&condemned.probe, &mut condemned.account) else { return };
+        if let Ok(Some(seen)) = self.world.probe.find(target, &account.name).await {
+            *account = seen;
         }
     }
 
@@ -188,7 +188,7 @@ pub(super) fn probe_of(state: &State, lease: &Lease) -> Option<ProbeTarget> {
     let dsn = state.estate.credential(dsn_credential)?;
     Some(ProbeTarget {
         credential: lease.facts.credential.to_string(),
-        dsn_credential: dsn_credential.to_string(),
+        dsn_policy: vault_policy::policy_name(dsn_credential, dsn),
         dsn_path: dsn.path.to_string(),
     })
 }

@@ -1,4 +1,9 @@
-//! The door: accept loop, connection registry, and who a request comes from.
+//! The door: accept loop, connection registry, the way of a client, and who a request comes from.
+
+mod accepting;
+mod channel;
+mod oracle;
+mod registry;
 
 use crate::fixtures::world::{WORKLOAD, World};
 

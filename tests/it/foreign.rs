@@ -3,4 +3,7 @@
 
 mod rust_client;
 mod scene;
+mod server;
+mod stranger;
+mod strangers;
 mod workload_api;

@@ -1,6 +1,7 @@
 //! Golden files: what is generated or promised byte for byte.
 
 mod cli_help;
+mod errors;
 mod generated_code;
 
 /// Compares with a committed file, or rewrites it if `LEASEHOLD_UPDATE_GOLDEN` is set.

@@ -9,12 +9,14 @@
 )]
 
 mod client;
+mod contract;
+mod conformance;
 mod door;
 mod fixtures;
 mod foreign;
-mod contract;
 mod golden;
 mod real;
 mod sim;
 mod sqlite;
 mod tidy;
+mod harness;

@@ -2,7 +2,11 @@
 
 mod bench;
 mod engine_facts;
+mod hostile_users;
+mod lab;
 mod peers;
 mod postgres_probe;
 mod vault_adapter;
+mod vault_faults;
+mod vault_policy;
 pub(crate) mod world;

@@ -27,7 +27,7 @@ pub(super) fn verify(bundles: &BundleSet, chain: &[CertificateDer<'_>], now: Tim
     let (uris, names_critical) = uris(&leaf)?;
     let domain = claimed_id(&uris)?.trust_domain();
     let roots = bundles.roots(&domain).ok_or_else(|| no_bundle(&domain))?;
-    let issuer_key = verify_path(roots, leaf_der, others, now)?;
+    let issuer_key = verify_path(roots, &domain, leaf_der, others, now)?;
     svid::admit(Presented::X509(present(&leaf, uris, names_critical, issuer_key)?), now)
 }
 
@@ -35,7 +35,7 @@ pub(super) fn verify(bundles: &BundleSet, chain: &[CertificateDer<'_>], now: Tim
 /// sign is no authority, whoever delivers it.
 pub(super) fn anchor(der: &CertificateDer<'_>) -> Result<(TrustAnchor<'static>, Digest), Denial> {
     let cert = parse(der)?;
-    check_signing(&cert)?;
+    check_signing(&cert, |_| true)?;
     let anchor = webpki::anchor_from_trusted_cert(der).map_err(|error| refuse_path(&error))?;
     Ok((anchor.to_owned(), Digest::of(&[cert.public_key().raw])))
 }
@@ -44,6 +44,7 @@ pub(super) fn anchor(der: &CertificateDer<'_>) -> Result<(TrustAnchor<'static>, 
 /// signed the leaf.
 fn verify_path(
     roots: &Roots,
+    domain: &TrustDomain,
     leaf: &CertificateDer<'_>,
     others: &[CertificateDer<'_>],
     now: Time,
@@ -51,6 +52,7 @@ fn verify_path(
     let algorithms = rustls::crypto::aws_lc_rs::default_provider().signature_verification_algorithms.all;
     let seconds = u64::try_from(now.unix_seconds()).unwrap_or(0);
     let time = UnixTime::since_unix_epoch(Duration::from_secs(seconds));
+    let may_sign = |path: &VerifiedPath<'_>| check_intermediates(path, domain);
     let end_entity = EndEntityCert::try_from(leaf).map_err(|error| refuse_path(&error))?;
     let path = end_entity
         .verify_for_usage(algorithms, roots.anchors(), others, time, BothPurposes, None, Some(&may_sign))
@@ -62,17 +64,21 @@ fn verify_path(
     issuer.ok_or_else(|| Denial::new(Reason::SvidUntrusted, "the issuer of the certificate is not known"))
 }
 
-/// webpki knows nothing of key usage: every intermediate of a path must be one that may sign.
-fn may_sign(path: &VerifiedPath<'_>) -> Result<(), webpki::Error> {
+/// webpki knows nothing of key usage: every intermediate of a path must be one that may sign. One
+/// that has a SPIFFE ID must have that of the leaf's trust domain (§3.2 says SHOULD): else a domain
+/// whose authority ours once cross-signed could name our workloads.
+fn check_intermediates(path: &VerifiedPath<'_>, domain: &TrustDomain) -> Result<(), webpki::Error> {
     for cert in path.intermediate_certificates() {
         let der = cert.der();
-        parse(&der).and_then(|cert| check_signing(&cert)).map_err(|_| webpki::Error::UnknownIssuer)?;
+        parse(&der)
+            .and_then(|cert| check_signing(&cert, |named| named == domain))
+            .map_err(|_| webpki::Error::UnknownIssuer)?;
     }
     Ok(())
 }
 
 /// X509-SVID.md §3.2, §4.1, §4.3; RFC 5280 §6.1.4 (k) and (n).
-fn check_signing(cert: &X509Certificate<'_>) -> Result<(), Denial> {
+fn check_signing(cert: &X509Certificate<'_>, names: impl Fn(&TrustDomain) -> bool) -> Result<(), Denial> {
     let refuse = |sentence: &str| Err(Denial::new(Reason::SvidUntrusted, sentence));
     let facts = extensions(cert)?;
     if facts.ca != Some(true) {
@@ -82,10 +88,11 @@ fn check_signing(cert: &X509Certificate<'_>) -> Result<(), Denial> {
         return refuse("an issuer may not sign certificates");
     }
     let (uris, _) = uris(cert)?;
-    if uris.iter().filter_map(|uri| uri.strip_prefix("spiffe://")).any(|name| TrustDomain::parse(name).is_err()) {
-        return refuse("an issuer's SPIFFE ID names more than a trust domain");
+    let mut named = uris.iter().filter_map(|uri| uri.strip_prefix("spiffe://"));
+    if named.all(|name| TrustDomain::parse(name).is_ok_and(|domain| names(&domain))) {
+        return Ok(());
     }
-    Ok(())
+    refuse("an issuer's SPIFFE ID is not that of the trust domain")
 }
 
 /// An identity for mutual TLS needs both purposes, so an issuer limited to one cannot give it.
@@ -115,14 +122,17 @@ fn uris(cert: &X509Certificate<'_>) -> Result<(Vec<String>, bool), Denial> {
     let mut uris = Vec::new();
     let mut critical = false;
     for extension in distinct(cert)? {
-        if let ParsedExtension::SubjectAlternativeName(names) = extension.parsed_extension() {
-            critical = extension.critical;
-            for name in &names.general_names {
-                match name {
-                    GeneralName::URI(uri) => uris.push((*uri).to_owned()),
-                    GeneralName::Invalid(..) => return Err(malformed("an alternative name is malformed")),
-                    _ => {}
-                }
+        let names = match extension.parsed_extension() {
+            ParsedExtension::SubjectAlternativeName(names) => names,
+            ParsedExtension::ParseError { .. } => return Err(malformed("an extension is malformed")),
+            _ => continue,
+        };
+        critical = extension.critical;
+        for name in &names.general_names {
+            match name {
+                GeneralName::URI(uri) => uris.push((*uri).to_owned()),
+                GeneralName::Invalid(..) => return Err(malformed("an alternative name is malformed")),
+                _ => {}
             }
         }
     }
@@ -201,11 +211,14 @@ fn serial(bytes: &[u8]) -> String {
 
 fn refuse_path(error: &webpki::Error) -> Denial {
     use webpki::Error as E;
-    let reason = match error {
-        E::CertExpired { .. } => Reason::SvidExpired,
-        E::CertNotValidYet { .. } => Reason::SvidNotYetValid,
-        E::CaUsedAsEndEntity => Reason::SvidNotALeaf,
-        E::RequiredEkuNotFoundContext(_) | E::EmptyEkuExtension => Reason::SvidKeyUsage,
+    tracing::debug!(?error, "a chain does not verify");
+    let (reason, sentence) = match error {
+        E::CertExpired { .. } => (Reason::SvidExpired, "a certificate of the chain has expired"),
+        E::CertNotValidYet { .. } => (Reason::SvidNotYetValid, "a certificate of the chain is not yet valid"),
+        E::CaUsedAsEndEntity => (Reason::SvidNotALeaf, "the certificate is a certificate authority"),
+        E::RequiredEkuNotFoundContext(_) | E::EmptyEkuExtension => {
+            (Reason::SvidKeyUsage, "an extended key usage in the chain lacks serverAuth or clientAuth")
+        }
         E::BadDer
         | E::BadDerTime
         | E::ExtensionValueInvalid
@@ -214,10 +227,10 @@ fn refuse_path(error: &webpki::Error) -> Denial {
         | E::MalformedExtensions
         | E::TrailingData(_)
         | E::UnsupportedCertVersion
-        | E::UnsupportedCriticalExtension => Reason::SvidMalformed,
-        _ => Reason::SvidUntrusted,
+        | E::UnsupportedCriticalExtension => (Reason::SvidMalformed, "a certificate of the chain is malformed"),
+        _ => (Reason::SvidUntrusted, "no path leads from the certificate to the bundle of its trust domain"),
     };
-    Denial::new(reason, format!("the chain does not verify: {error:?}"))
+    Denial::new(reason, sentence)
 }
 
 fn no_bundle(domain: &TrustDomain) -> Denial {

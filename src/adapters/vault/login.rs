@@ -2,7 +2,7 @@
 //! and when the engine no longer takes it. Held in memory only.
 
 use super::answers::Anything;
-use super::wire::{Answer, Call, Effect, Wire};
+use super::wire::{Answer, Call, Complaint, Effect, Wire};
 use super::{Inner, VaultAuth};
 use crate::domain::base::{Secret, Span, Time};
 use crate::ports::{Clock, EngineHealth, Fault, FaultKind};
@@ -36,8 +36,9 @@ impl Login {
     async fn token(&self, wire: &Wire, refused: Option<&Arc<Secret>>) -> Result<Arc<Secret>, Fault> {
         let mut present = self.present.lock().await;
         let now = self.clock.read().time;
-        let usable = present.take_if(|present| refused.is_some_and(|token| Arc::ptr_eq(token, &present.token)));
-        drop(usable);
+        if refused.is_some_and(|refused| present.as_ref().is_some_and(|held| Arc::ptr_eq(refused, &held.token))) {
+            *present = None;
+        }
         if let Some(fresh) = present.as_ref().filter(|present| now < present.stale_at) {
             return Ok(Arc::clone(&fresh.token));
         }
@@ -83,7 +84,8 @@ impl Inner {
     pub(super) async fn as_broker(&self, wire: &Wire, call: &Call) -> Result<Answer, Fault> {
         let token = self.login.token(wire, None).await?;
         let answer = wire.send(call, Some(&token)).await?;
-        if answer.status != 403 {
+        // Vault also answers 403 about an accessor that is gone: that is a word on the accessor, not on us.
+        if answer.status != 403 || answer.complaint() == Complaint::InvalidAccessor {
             return answer.or_fault(call);
         }
         let token = self.login.token(wire, Some(&token)).await?;

@@ -1,3 +1,5 @@
+//! Complaints are worded as people read them.
+
 use super::*;
 use crate::domain::base::SpiffeId;
 use std::collections::HashMap;
@@ -20,13 +22,14 @@ fn status(code: Code, reason: &str, message: &str, more: impl FnOnce(&mut ErrorD
 
 #[test]
 fn a_denial_says_what_why_and_the_next_step() {
-    let status = status(Code::PermissionDenied, "SELF_APPROVAL", "nobody decides on their own request", |details| {
+    let message = "you requested it; ask another member of the owner team: nobody decides on their own request";
+    let status = status(Code::PermissionDenied, "SELF_APPROVAL", message, |details| {
         details.add_help_link("the reason", "https://example.org/docs#self-approval");
     });
     let complaint = Complaint::of_status("approve the task", &status, &target());
     assert_eq!(
         complaint.text(),
-        "cannot approve the task: nobody decides on their own request (SELF_APPROVAL)\n  task_id: task-1\n  next step: \
+        "cannot approve the task: you requested it (SELF_APPROVAL)\n  task_id: task-1\n  next step: \
          ask another member of the owner team: nobody decides on their own request\n  more: \
          https://example.org/docs#self-approval"
     );
@@ -48,8 +51,8 @@ fn fields_and_waiting_times_are_told() {
     let text = complaint.text();
     assert!(text.contains("\n  field window: at most 24h\\u{1b}[2J\n"), "{text}");
     assert!(text.contains("try again after: 1500ms"), "{text}");
-    assert!(complaint.concerns_field(&["window"]));
-    assert!(!complaint.concerns_field(&["win"]));
+    assert!(complaint.concerns_field("window"));
+    assert!(!complaint.concerns_field("win"));
 }
 
 #[test]

@@ -5,8 +5,8 @@
 //! times at issue, and from how far each answer moves its expiry.
 
 use crate::client::broker::Broker;
-use crate::client::lease;
 use crate::client::text::time_short;
+use crate::client::{lease, stopwatch};
 use crate::proto::v1::{Lease, Revocability};
 use prost_types::Timestamp;
 use std::convert::Infallible;
@@ -64,14 +64,14 @@ impl Kept {
         if lease.revocability() != Revocability::Revocable || life.is_zero() {
             return None;
         }
-        let ends = Instant::now() + life;
+        let ends = stopwatch::now() + life;
         Some(Self { lease, ends, due: due(ends) })
     }
 }
 
 /// Two thirds of the way to the end.
 fn due(ends: Instant) -> Instant {
-    let now = Instant::now();
+    let now = stopwatch::now();
     now + ends.saturating_duration_since(now) * 2 / 3
 }
 

@@ -26,7 +26,7 @@ pub(crate) async fn issue(broker: &mut Broker<'_>, wanted: Wanted<'_>) -> Result
         Ok(response) => return Ok(response),
         Err(complaint) => complaint,
     };
-    match (complaint.reason(), complaint.id("lease_id")) {
+    match (complaint.reason(), complaint.id("lease")) {
         (Some(Reason::AlreadyIssued), Some(lost)) => {
             broker.terminal.say(&format!("the answer with {lost} was lost; getting a new secret in its place"));
             once(broker, Wanted { supersedes: lost, ..wanted }).await

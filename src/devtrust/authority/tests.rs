@@ -1,3 +1,5 @@
+//! What an authority signs is to the letter of the standards, looked at with another parser.
+
 use super::*;
 use jsonwebtoken::{DecodingKey, Validation};
 use x509_parser::prelude::{FromDer as _, GeneralName, ParsedExtension, X509Certificate};

@@ -1,3 +1,5 @@
+//! Rotation, federation and declaration over time, with the time as an argument.
+
 use super::*;
 use crate::devtrust::messages;
 

@@ -1,3 +1,5 @@
+//! The directory of sockets on a real file system: modes, what stays, what is replaced.
+
 use super::*;
 
 fn mode(path: &Path) -> u32 {
@@ -37,14 +39,16 @@ async fn only_a_dead_socket_is_replaced() {
     let path = sockets.path_of("a");
     // The standard library leaves the file behind, as a killed process does.
     drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+    symlink("nowhere", sockets.link_of("a")).unwrap();
     assert!(path.exists());
     let listener = sockets.bind("a").unwrap();
+    assert_eq!(fs::canonicalize(sockets.link_of("a")).unwrap(), fs::canonicalize(&path).unwrap());
 
     let mut second = SocketDir::open(scratch.path()).unwrap();
     assert!(matches!(second.bind("a"), Err(DevTrustError::InUse(_))));
     fs::write(second.path_of("b"), "mine").unwrap();
     assert!(matches!(second.bind("b"), Err(DevTrustError::InTheWay(_))));
     drop(second);
-    assert!(path.exists(), "the loser removes nothing of the winner's");
+    assert!(path.exists() && sockets.link_of("a").exists(), "the loser removes nothing of the winner's");
     drop(listener);
 }

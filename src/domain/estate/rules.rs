@@ -3,7 +3,7 @@
 use super::index::{Index, above};
 use super::{Agent, Credential, Items, Kind, Orphans, Probe, RoleName, Sensitivity};
 use crate::domain::base::{Name, SpiffeId};
-use crate::domain::form::{Notes, hint};
+use crate::domain::form::Notes;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Notes every broken rule.
@@ -31,7 +31,7 @@ fn check_owner(items: &Items, here: &str, owner: Option<&Name>, notes: &mut Note
     let place = format!("{here}.owner");
     match items.teams.get(owner) {
         None => {
-            let hint = hint(owner.as_str(), items.teams.keys().map(Name::as_str));
+            let hint = notes.hint(owner.as_str(), items.teams.keys().map(Name::as_str));
             notes.at(&place, format!("{here} is owned by team {owner}, which is not declared{hint}"));
         }
         Some(team) if team.members.is_empty() => {
@@ -90,7 +90,7 @@ fn check_probe(items: &Items, here: &str, credential: &Credential, notes: &mut N
     }
     match items.credentials.get(dsn_credential) {
         None => {
-            let hint = hint(dsn_credential.as_str(), items.credentials.keys().map(Name::as_str));
+            let hint = notes.hint(dsn_credential.as_str(), items.credentials.keys().map(Name::as_str));
             notes.at(&place, format!("{place} names credential {dsn_credential}, which is not declared{hint}"));
         }
         Some(dsn) if dsn.kind != Kind::Kv => {

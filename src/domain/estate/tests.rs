@@ -1,3 +1,5 @@
+//! The sample estate, and what can be looked up in an estate that is in force.
+
 use super::*;
 use proptest::prelude::*;
 

@@ -1,7 +1,7 @@
 //! The keys of one table of a form. Every key that is asked for counts as known; what is left when
 //! the table is closed is an unknown key.
 
-use super::{Notes, Place, Value, hint, nearest};
+use super::{Notes, Place, Value, nearest};
 use std::fmt::Display;
 use toml::de::{DeTable, DeValue};
 
@@ -129,7 +129,7 @@ impl<'t> Fields<'t> {
             // One slip is one mistake: the key that was meant is not also told as missing.
             self.missing.retain(|missing| Some(*missing) != meant);
             let place = if self.path.is_empty() { String::new() } else { format!(" in {}", self.path) };
-            let hint = hint(word, self.known.iter().copied());
+            let hint = notes.hint(word, self.known.iter().copied());
             notes.add(key.span(), &self.path_of(word), format!("unknown key {word:?}{place}{hint}"));
         }
         for key in &self.missing {

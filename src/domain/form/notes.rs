@@ -1,6 +1,6 @@
 //! Mistakes in a form, and where its parts stand.
 
-use super::{MISTAKES_MAX, Place};
+use super::{MISTAKES_MAX, Place, hint};
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -29,6 +29,7 @@ pub struct Mistakes {
 pub struct Notes<'t> {
     text: &'t str,
     found: Vec<(usize, String, String)>,
+    unkept: usize,
     places: BTreeMap<String, Place>,
 }
 
@@ -48,12 +49,16 @@ impl Mistakes {
 
 impl<'t> Notes<'t> {
     pub(super) fn new(text: &'t str) -> Self {
-        Self { text, found: Vec::new(), places: BTreeMap::new() }
+        Self { text, found: Vec::new(), unkept: 0, places: BTreeMap::new() }
     }
 
     /// Notes a mistake at a place.
     pub(super) fn add(&mut self, place: Place, path: &str, sentence: String) {
-        self.found.push((place.start, path.to_owned(), sentence));
+        if self.found.len() < KEPT_MAX {
+            self.found.push((place.start, path.to_owned(), sentence));
+        } else {
+            self.unkept += 1;
+        }
     }
 
     /// Notes a mistake at the part with that path, or at the nearest part above it that was read.
@@ -75,13 +80,19 @@ impl<'t> Notes<'t> {
         !self.found.is_empty()
     }
 
+    /// `; did you mean "…"?`, or nothing; nothing either once more was noted than will be told.
+    #[must_use]
+    pub fn hint<'k>(&self, word: &str, known: impl IntoIterator<Item = &'k str>) -> String {
+        if self.found.len() > MISTAKES_MAX { String::new() } else { hint(word, known) }
+    }
+
     pub(super) fn remember(&mut self, path: &str, place: Place) {
         self.places.insert(path.to_owned(), place);
     }
 
     pub(super) fn into_mistakes(mut self) -> Mistakes {
         self.found.sort_by_key(|(start, _, _)| *start);
-        let untold = self.found.len().saturating_sub(MISTAKES_MAX);
+        let untold = self.unkept + self.found.len().saturating_sub(MISTAKES_MAX);
         let told = self.found.into_iter().take(MISTAKES_MAX);
         let told = told.map(|(start, path, sentence)| {
             let (line, column) = position(self.text, start);
@@ -90,6 +101,9 @@ impl<'t> Notes<'t> {
         Mistakes { told: told.collect(), untold }
     }
 }
+
+/// Mistakes that are kept for sorting; of a text with more, only their number.
+const KEPT_MAX: usize = 1_000;
 
 fn position(text: &str, start: usize) -> (usize, usize) {
     let before = text.get(..start).unwrap_or(text);

@@ -1,3 +1,5 @@
+//! Mistakes in forms: where they stand, what they say, and how many are told.
+
 use super::*;
 use crate::domain::base::Name;
 
@@ -66,6 +68,15 @@ fn many_mistakes_are_bounded() {
     assert_eq!((more.told().len(), more.untold()), (20, 3));
     assert!(more.to_string().ends_with("and 3 more"));
     assert!(more.told().is_sorted_by_key(|mistake| mistake.line));
+}
+
+#[test]
+fn a_text_of_mistakes_only_is_counted() {
+    let lines = names(&"=\n".repeat(FORM_BYTES_MAX / 2)).unwrap_err();
+    assert_eq!(lines.told().len(), 20);
+    assert!(lines.untold() > 500_000, "{}", lines.untold());
+    let long = "k".repeat(FORM_BYTES_MAX - 4);
+    assert_eq!(names(&format!("{long} = 1")).unwrap_err().untold(), 0);
 }
 
 #[test]

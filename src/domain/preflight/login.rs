@@ -1,4 +1,7 @@
 //! The broker's own login: by its JWT-SVID, for this engine alone, into a short token.
+//!
+//! A write to the login's configuration replaces it, a write to its role keeps what is not named but
+//! must say `role_type` again (OpenBao 2.7.2); the mends are whole in that sense.
 
 use super::check::{Checks, Finding};
 use super::{Expected, JwtRole, Survey};
@@ -13,7 +16,7 @@ pub(super) fn examine(expected: &Expected<'_>, survey: &Survey) -> Vec<Finding> 
             (
                 format!("keys are fetched from {}", seen.jwks_url),
                 "keys are pinned: the login breaks when the trust domain's key rotates".into(),
-                format!("bao write {config} jwks_url=<JWKS address of the trust domain>"),
+                format!("bao write {config} jwks_url=<JWKS address of the trust domain> jwt_supported_algs=ES256,ES384,RS256"),
             )
         });
     }
@@ -41,7 +44,7 @@ fn examine_identity(expected: &Expected<'_>, path: &str, role: &JwtRole, checks:
         (
             format!("only tokens for the audience {audience:?} are taken"),
             format!("the audiences {:?} are taken, not only {audience:?}", role.bound_audiences),
-            format!("bao write {path} bound_audiences={audience}"),
+            format!("bao write {path} role_type=jwt bound_audiences={audience}"),
         )
     });
 }
@@ -60,7 +63,7 @@ fn examine_leeways(path: &str, role: &JwtRole, checks: &mut Checks) {
                     "{field} is {seconds}, which the engine reads as {} s",
                     if seconds == 0 { 150 } else { seconds }
                 ),
-                format!("bao write {path} {field}=-1"),
+                format!("bao write {path} role_type=jwt {field}=-1"),
             )
         });
     }
@@ -69,7 +72,7 @@ fn examine_leeways(path: &str, role: &JwtRole, checks: &mut Checks) {
         (
             format!("clocks may differ by {skew} s"),
             format!("clock_skew_leeway is {skew}: off refuses clocks a moment ahead, and 0 means 60 s"),
-            format!("bao write {path} clock_skew_leeway=5"),
+            format!("bao write {path} role_type=jwt clock_skew_leeway=5"),
         )
     });
 }
@@ -80,7 +83,7 @@ fn examine_token(path: &str, role: &JwtRole, checks: &mut Checks) {
         (
             format!("the broker's token has the policy {BROKER_POLICY} and no other"),
             format!("the broker's token has the policies {:?}, or default beside them", role.token_policies),
-            format!("bao write {path} token_policies={BROKER_POLICY} token_no_default_policy=true"),
+            format!("bao write {path} role_type=jwt token_policies={BROKER_POLICY} token_no_default_policy=true"),
         )
     });
     let (period, max) = (role.token_period, role.token_explicit_max_ttl);
@@ -89,14 +92,14 @@ fn examine_token(path: &str, role: &JwtRole, checks: &mut Checks) {
         (
             format!("the broker's token dies {period} s after its last renewal, and after {max} s in any case"),
             format!("the broker's token is {}, its period {period} s and its longest life {max} s", role.token_type),
-            format!("bao write {path} token_type=service token_period=10m token_explicit_max_ttl=24h"),
+            format!("bao write {path} role_type=jwt token_type=service token_period=10m token_explicit_max_ttl=24h"),
         )
     });
     checks.warn_unless("cidrs", !role.token_bound_cidrs.is_empty(), || {
         (
             "the broker's token works from the broker's addresses only".into(),
             "the broker's token works from every address".into(),
-            format!("bao write {path} token_bound_cidrs=<addresses of the broker>"),
+            format!("bao write {path} role_type=jwt token_bound_cidrs=<addresses of the broker>"),
         )
     });
 }

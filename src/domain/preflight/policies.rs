@@ -2,12 +2,11 @@
 
 use super::check::{Checks, Finding};
 use super::{Expected, Seen, Survey};
-use crate::domain::vault_policy::{BROKER_POLICY, CREDENTIAL_POLICY_PREFIX, broker_policy, credential_policies};
+use crate::domain::vault_policy::{self, CREDENTIAL_POLICY_PREFIX};
 
 pub(super) fn examine(expected: &Expected<'_>, survey: &Survey) -> Vec<Finding> {
     let mut checks = Checks::of("policy");
-    let mut wanted = vec![(BROKER_POLICY.to_owned(), broker_policy(expected.estate))];
-    wanted.extend(credential_policies(expected.estate));
+    let wanted = vault_policy::policies(expected.estate);
     for (name, text) in &wanted {
         examine_text(name, text, survey.policies.get(name), &mut checks);
     }
@@ -27,7 +26,7 @@ pub(super) fn examine(expected: &Expected<'_>, survey: &Survey) -> Vec<Finding> 
 }
 
 fn examine_text(name: &str, wanted: &str, seen: Option<&Seen<String>>, checks: &mut Checks) {
-    let mend = || format!("leasehold vault policy {name} | bao policy write {name} -");
+    let mend = || format!("bao policy write {name} - (its text: leasehold vault policy <estate file>)");
     if seen == Some(&Seen::Absent) {
         let words = || (String::new(), format!("the policy {name} does not exist"), mend());
         return checks.fail_unless(name, false, words);

@@ -1,6 +1,8 @@
+//! A good set-up has no trouble; each single fault gives exactly its finding.
+
 use super::*;
 use crate::domain::estate::tests::{estate, sample};
-use crate::domain::vault_policy::{BROKER_POLICY, broker_policy, credential_policies};
+use crate::domain::vault_policy::{BROKER_POLICY, policies};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -15,8 +17,7 @@ fn name(text: &str) -> Name {
 
 /// What OpenBao 2.7.2 answered after the set-up of deploy/, less what is not looked at.
 fn good(estate: &Estate) -> Survey {
-    let mut policies: Vec<(String, String)> = credential_policies(estate);
-    policies.push((BROKER_POLICY.into(), broker_policy(estate)));
+    let policies = policies(estate);
     Survey {
         server: Seen::Is(read(json!({ "default_max_request_duration": 30_000_000_000_u64, "log_format": "" }))),
         audit_devices: Seen::Is(read(json!({ "main/": { "type": "file", "local": false } }))),
@@ -249,6 +250,8 @@ fn each_single_fault_gives_exactly_its_finding() {
         let findings = examined(&estate, &survey);
         let finding = findings.iter().find(|it| it.severity != Severity::Ok).unwrap();
         assert!(!finding.sentence.is_empty() && !finding.mend.is_empty(), "{finding:?}");
+        let of_login_role = finding.mend.contains("auth/jwt/role/leasehold ");
+        assert_eq!(of_login_role, finding.mend.contains("role_type=jwt"), "{}", finding.mend);
     }
 }
 

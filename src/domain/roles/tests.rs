@@ -1,3 +1,5 @@
+//! Who holds which role, and what a role may call.
+
 use super::*;
 use crate::domain::estate::tests::{estate, sample};
 

@@ -44,6 +44,13 @@ pub enum Command {
     Passed(Duty),
     /// The broker notes something about itself or about access.
     Note(Body),
+    /// What a caller did is noted: nothing is decided.
+    NoteOf {
+        /// Who.
+        caller: Caller,
+        /// What.
+        body: Body,
+    },
 }
 
 /// What a caller may ask for, typed and bounded.

@@ -145,9 +145,9 @@ fn read_audiences(claims: &Map<String, Value>) -> Result<Vec<String>, Denial> {
     }
 }
 
-/// §3.3. Whole seconds only, as the library demands.
+/// §3.3. Whole seconds since 1970 only, as the library demands.
 fn read_expiry(claims: &Map<String, Value>) -> Result<Time, Denial> {
-    let seconds = claims.get("exp").and_then(Value::as_i64);
+    let seconds = claims.get("exp").and_then(Value::as_i64).filter(|seconds| *seconds >= 0);
     seconds.map(Time::from_unix_seconds).ok_or_else(|| bad_claim("the token has no exp in whole seconds"))
 }
 

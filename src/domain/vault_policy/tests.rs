@@ -1,3 +1,5 @@
+//! Policies as decided, and the laws of their language over made-up paths.
+
 use super::*;
 use crate::domain::estate::tests::{estate, sample};
 use crate::domain::estate::{Item, Items};

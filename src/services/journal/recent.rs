@@ -59,10 +59,10 @@ impl<K: Hash + Eq + Copy, V> Bounded<K, V> {
         if self.map.insert(key, value).is_none() {
             self.order.push_back(key);
         }
-        if self.order.len() > KEPT_MAX {
-            if let Some(oldest) = self.order.pop_front() {
-                self.map.remove(&oldest);
-            }
+        while self.order.len() > KEPT_MAX
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.map.remove(&oldest);
         }
     }
 }

@@ -232,6 +232,7 @@ fn actor_of(command: &Command) -> (Actor, Option<RequestMark>) {
             Some((caller, mark)) => (Actor::caller(&caller.subject, &caller.connection.to_string()), Some(*mark)),
             None => (Actor::broker(), None),
         },
+        Command::NoteOf { caller, .. } => (Actor::caller(&caller.subject, &caller.connection.to_string()), None),
         Command::Found(_) | Command::Passed(_) | Command::Note(_) => (Actor::broker(), None),
     }
 }

@@ -8,7 +8,6 @@ use std::io::{self, Cursor, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 use tokio::sync::mpsc;
 use tonic::transport::{Channel, Endpoint};
 
@@ -139,16 +138,6 @@ impl Write for Shared {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
-}
-
-/// Looks until `done`, and fails after ten seconds.
-pub(crate) async fn until(what: &str, mut done: impl FnMut() -> bool) {
-    let looking = async {
-        while !done() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    assert!(tokio::time::timeout(Duration::from_secs(10), looking).await.is_ok(), "never came: {what}");
 }
 
 /// The content of a file that a child writes.

@@ -1,7 +1,8 @@
 //! `exec`: what the command gets, what comes back, and that the task ends whatever happens.
 
-use super::desk::{Desk, Setting, Shared, read, until};
+use super::desk::{Desk, Setting, Shared, read};
 use super::fake::{TASK, denial};
+use crate::fixtures::until;
 use leasehold::client::Interruption;
 use leasehold::proto::v1::TaskState;
 use tokio::sync::mpsc;

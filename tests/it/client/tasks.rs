@@ -2,6 +2,7 @@
 
 use super::desk::{Desk, Setting};
 use super::fake::{DIGEST, TASK};
+use crate::fixtures::until;
 
 const LEAD: &str = "spiffe://example.org/people/payments-lead";
 
@@ -65,7 +66,7 @@ async fn waiting_tells_who_may_approve_and_ends_with_the_yes() {
     let desk = Desk::open().await;
     let file = desk.task_file(&["ledger-ro"]);
     let approving = async {
-        super::desk::until("the request", || desk.broker.calls().contains(&"watch_task")).await;
+        until("the request", || desk.broker.calls().contains(&"watch_task")).await;
         desk.run(&["task", "approve", TASK, "--yes"]).await
     };
     let line = ["task", "request", &file, "--wait"];
@@ -81,7 +82,7 @@ async fn a_no_ends_the_waiting_and_its_reason_reaches_the_broker() {
     let desk = Desk::open().await;
     let file = desk.task_file(&["ledger-ro"]);
     let denying = async {
-        super::desk::until("the request", || desk.broker.calls().contains(&"watch_task")).await;
+        until("the request", || desk.broker.calls().contains(&"watch_task")).await;
         desk.run(&["task", "deny", TASK, "--because", "freeze"]).await
     };
     let line = ["task", "request", &file, "--wait"];
@@ -111,10 +112,10 @@ async fn watching_prints_each_state_until_the_task_is_gone_and_resumes_on_the_wa
     desk.broker.approve_at_once();
     desk.run(&["task", "request", &desk.task_file(&["ledger-ro"])]).await;
     let ending = async {
-        super::desk::until("the watch", || desk.broker.calls().contains(&"watch_task")).await;
+        until("the watch", || desk.broker.calls().contains(&"watch_task")).await;
         desk.broker.state().interruptions.push_back(super::fake::outage());
         desk.broker.change(TASK, |task| task.purpose_code = "x".into());
-        super::desk::until("the resumed watch", || desk.broker.request_ids("watch_task").len() == 2).await;
+        until("the resumed watch", || desk.broker.request_ids("watch_task").len() == 2).await;
         desk.run(&["task", "cancel", TASK, "--because", "wrong month"]).await
     };
     let line = ["task", "watch", TASK];

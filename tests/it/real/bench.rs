@@ -42,6 +42,14 @@ pub(crate) fn vault_with(address: &str, deadline: Duration, supplier: JwtSvidSup
     Vault::new(settings, Arc::new(WallClock), TaskTracker::new()).unwrap()
 }
 
+/// The adapter with a token of the test's, for mounts that the broker's policy does not name.
+pub(crate) fn vault_as(token: &str, address: &str) -> Vault {
+    let auth = VaultAuth::DangerToken(Secret::from_text(token.into()));
+    let deadline = Duration::from_secs(20);
+    let settings = VaultSettings { address: address.into(), ca_file: None, namespace: None, auth, deadline };
+    Vault::new(settings, Arc::new(WallClock), TaskTracker::new()).unwrap()
+}
+
 pub(crate) struct RealEngine {
     vault: Vault,
 }
@@ -123,7 +131,7 @@ pub(crate) fn probe_of(world: &World) -> PostgresProbe {
 pub(crate) fn target() -> ProbeTarget {
     ProbeTarget {
         credential: "ledger-ro".into(),
-        dsn_credential: PROBE_POLICY.into(),
+        dsn_policy: PROBE_POLICY.into(),
         dsn_path: "secret/data/ledger-probe".into(),
     }
 }

@@ -8,7 +8,6 @@ mod audit;
 mod database;
 mod ending;
 mod kv;
-mod lab;
 mod leases;
 mod login;
 mod pki;

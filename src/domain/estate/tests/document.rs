@@ -22,131 +22,155 @@ fn the_sample_has_neither_mistakes_nor_warnings() {
     assert_eq!(Document::parse(&sample()).unwrap().warnings(), [""; 0]);
 }
 
+/// Text of the sample, what stands there instead, and the only mistake that is told.
+const MISTAKES: &[(&str, &str, &str)] = &[
+    (
+        "sensitivity = \"high\"\nprobe",
+        "sensitivty = \"high\"\nprobe",
+        "unknown key \"sensitivty\" in credential.ledger-ro; did you mean \"sensitivity\"?",
+    ),
+    ("[team.payments]", "[taem.payments]", "unknown key \"taem\"; did you mean \"team\"?"),
+    (
+        "[role.auditor]",
+        "[role.auditer]",
+        "unknown role \"auditer\", expected one of auditor, operator, scorer; did you mean \"auditor\"?",
+    ),
+    (
+        "\"medium\"",
+        "\"medum\"",
+        "credential.agent-cert.sensitivity: unknown sensitivity \"medum\", expected one of low, medium, high; did you mean \"medium\"?",
+    ),
+    (
+        "\"ai-agent\"",
+        "\"human\"",
+        "agent.billing-bot.class: unknown class \"human\", expected one of ai-agent, service",
+    ),
+    ("class = \"ai-agent\"\n", "", "agent.billing-bot needs \"class\""),
+    (
+        "owner = \"payments\"\nclass",
+        "owner = \"paymets\"\nclass",
+        "agent.billing-bot is owned by team paymets, which is not declared; did you mean \"payments\"?",
+    ),
+    (
+        "dsn_credential = \"ledger-probe\"",
+        "dsn_credential = \"ledger-prob\"",
+        "credential.ledger-ro.probe names credential ledger-prob, which is not declared; did you mean \"ledger-probe\"?",
+    ),
+    (
+        "dsn_credential = \"ledger-probe\"",
+        "dsn_credential = \"agent-cert\"",
+        "credential.ledger-ro.probe names credential agent-cert of kind pki, but a connection string is of kind kv",
+    ),
+    (
+        "dsn_credential = \"ledger-probe\"",
+        "dsn_credential = \"prompt-key\"",
+        "credential.prompt-key opens a probe's login and cannot be of low sensitivity: it would be given to any agent by rule",
+    ),
+    (
+        "dsn_credential",
+        "dsn",
+        "unknown key \"dsn\" in credential.ledger-ro.probe.postgres; did you mean \"dsn_credential\"?",
+    ),
+    ("postgres", "postgre", "unknown key \"postgre\" in credential.ledger-ro.probe; did you mean \"postgres\"?"),
+    ("{ postgres = { dsn_credential = \"ledger-probe\" } }", "{}", "credential.ledger-ro.probe needs \"postgres\""),
+    (
+        "probe = { postgres = { dsn_credential = \"ledger-probe\" } }\n",
+        "",
+        "credential.ledger-ro has no probe, so an orphaned account could not be found: declare a probe, or say orphans = \"expiry-bounded\"",
+    ),
+    (
+        "kind = \"pki\"",
+        "kind = \"pki\"\norphans = \"expiry-bounded\"",
+        "credential.agent-cert is of kind pki: only a database has orphans",
+    ),
+    (
+        "kind = \"pki\"",
+        "kind = \"pki\"\nprobe = { postgres = { dsn_credential = \"ledger-probe\" } }",
+        "credential.agent-cert is of kind pki: only a database can be probed",
+    ),
+    (
+        "kind = \"kv\"",
+        "kind = \"kv\"\nexclusive = true",
+        "credential.ledger-probe is of kind kv, which has no leases to end",
+    ),
+    (
+        "kind = \"kv\"",
+        "kind = \"kv\"\nexclusive = \"yes\"",
+        "credential.ledger-probe.exclusive must be true or false, not a text",
+    ),
+    (
+        "pki/sign/agent",
+        "pki/issue/agent",
+        "credential.agent-cert.path: the path of a pki credential is <mount>/sign/<role>",
+    ),
+    (
+        "pki/sign/agent",
+        "pki/sign/*",
+        "credential.agent-cert.path: a path segment holds only letters, digits, dot, dash and underscore, and not only dots",
+    ),
+    (
+        "secret/data/app/prompt-key",
+        "secret/data/ledger-probe",
+        "credential.ledger-probe and credential.prompt-key share the path secret/data/ledger-probe",
+    ),
+    (
+        "\"20m\"",
+        "\"20 minutes\"",
+        "credential.ledger-ro.max_ttl: a length of time is a whole number and s, m or h, such as 90s, 20m or 24h",
+    ),
+    ("\"20m\"", "\"9s\"", "credential.ledger-ro.max_ttl: a longest life is 10s to 24h"),
+    ("\"20m\"", "\"86401s\"", "credential.ledger-ro.max_ttl: a longest life is 10s to 24h"),
+    ("\"20m\"", "1200", "credential.ledger-ro.max_ttl must be a text in quotes, not a whole number"),
+    ("[\"psql\"]", "\"psql\"", "agent.billing-bot.tools must be a list of texts, not a text"),
+    ("[\"psql\"]", "[\"psql\", \"psql\"]", "\"psql\" stands twice in agent.billing-bot.tools"),
+    ("[\"psql\"]", "[\"p sql\"]", "agent.billing-bot.tools[0]: 1 to 128 letters, digits and ._:/@- are expected"),
+    (
+        "reconcile invoices",
+        "reconcile\\ninvoices",
+        "agent.billing-bot.purpose: a purpose is 1 to 1000 bytes of plain text in one line",
+    ),
+    (
+        "reconcile invoices",
+        "reconcile \\u202E invoices",
+        "agent.billing-bot.purpose: a purpose is 1 to 1000 bytes of plain text in one line",
+    ),
+    (
+        "[agent.billing-bot]",
+        "[agent.Billing_Bot]",
+        "\"Billing_Bot\": a name is 1 to 63 characters of a-z, 0-9 and dash, and does not begin with a dash",
+    ),
+    (
+        "spiffe://example.org/agent/billing-bot",
+        "spiffe://example.org/*",
+        "agent.billing-bot.spiffe_id: a pattern may hold * only as its last segment, after at least one fixed segment",
+    ),
+    (
+        "spiffe://example.org/agent/billing-bot",
+        "spiffe://example.org/fleet/build/bot",
+        "agent.build-fleet and agent.billing-bot share identities: spiffe://example.org/fleet/build/bot",
+    ),
+    (
+        "spiffe://example.org/agent/billing-bot",
+        "spiffe://example.org/people/payments-lead",
+        "spiffe://example.org/people/payments-lead is agent.billing-bot and a member of a team or role: nobody is both",
+    ),
+    (
+        "spiffe://example.org/agent/billing-bot",
+        "spiffe://example.org/people/*",
+        "spiffe://example.org/people/auditor is agent.billing-bot and a member of a team or role: nobody is both",
+    ),
+    (
+        "[team.payments]\nmembers",
+        "[team.payments]\nmember",
+        "unknown key \"member\" in team.payments; did you mean \"members\"?",
+    ),
+];
+
 #[test]
 fn each_mistake_has_its_own_sentence() {
-    let lead = "spiffe://example.org/people/payments-lead";
-    let cases = [
-        (
-            ("sensitivity = \"high\"\nprobe", "sensitivty = \"high\"\nprobe"),
-            "unknown key \"sensitivty\" in credential.ledger-ro; did you mean \"sensitivity\"?",
-        ),
-        (("[team.payments]", "[taem.payments]"), "unknown key \"taem\"; did you mean \"team\"?"),
-        (
-            ("[role.auditor]", "[role.auditer]"),
-            "unknown role \"auditer\", expected one of auditor, operator, scorer; did you mean \"auditor\"?",
-        ),
-        (
-            ("\"medium\"", "\"medum\""),
-            "credential.agent-cert.sensitivity: unknown sensitivity \"medum\", expected one of low, medium, high; did you mean \"medium\"?",
-        ),
-        (
-            ("\"ai-agent\"", "\"human\""),
-            "agent.billing-bot.class: unknown class \"human\", expected one of ai-agent, service",
-        ),
-        (("class = \"ai-agent\"\n", ""), "agent.billing-bot needs \"class\""),
-        (
-            ("owner = \"payments\"\nclass", "owner = \"paymets\"\nclass"),
-            "agent.billing-bot is owned by team paymets, which is not declared; did you mean \"payments\"?",
-        ),
-        (
-            ("dsn_credential = \"ledger-probe\"", "dsn_credential = \"ledger-prob\""),
-            "credential.ledger-ro.probe names credential ledger-prob, which is not declared; did you mean \"ledger-probe\"?",
-        ),
-        (
-            ("dsn_credential = \"ledger-probe\"", "dsn_credential = \"agent-cert\""),
-            "credential.ledger-ro.probe names credential agent-cert of kind pki, but a connection string is of kind kv",
-        ),
-        (
-            ("dsn_credential = \"ledger-probe\"", "dsn_credential = \"prompt-key\""),
-            "credential.prompt-key opens a probe's login and cannot be of low sensitivity: it would be given to any agent by rule",
-        ),
-        (
-            ("dsn_credential", "dsn"),
-            "unknown key \"dsn\" in credential.ledger-ro.probe.postgres; did you mean \"dsn_credential\"?",
-        ),
-        (("postgres", "postgre"), "unknown key \"postgre\" in credential.ledger-ro.probe; did you mean \"postgres\"?"),
-        (
-            ("{ postgres = { dsn_credential = \"ledger-probe\" } }", "{}"),
-            "credential.ledger-ro.probe needs \"postgres\"",
-        ),
-        (
-            ("probe = { postgres = { dsn_credential = \"ledger-probe\" } }\n", ""),
-            "credential.ledger-ro has no probe, so an orphaned account could not be found: declare a probe, or say orphans = \"expiry-bounded\"",
-        ),
-        (
-            ("kind = \"pki\"", "kind = \"pki\"\norphans = \"expiry-bounded\""),
-            "credential.agent-cert is of kind pki: only a database has orphans",
-        ),
-        (
-            ("kind = \"pki\"", "kind = \"pki\"\nprobe = { postgres = { dsn_credential = \"ledger-probe\" } }"),
-            "credential.agent-cert is of kind pki: only a database can be probed",
-        ),
-        (
-            ("kind = \"kv\"", "kind = \"kv\"\nexclusive = true"),
-            "credential.ledger-probe is of kind kv, which has no leases to end",
-        ),
-        (
-            ("kind = \"kv\"", "kind = \"kv\"\nexclusive = \"yes\""),
-            "credential.ledger-probe.exclusive must be true or false, not a text",
-        ),
-        (
-            ("pki/sign/agent", "pki/issue/agent"),
-            "credential.agent-cert.path: the path of a pki credential is <mount>/sign/<role>",
-        ),
-        (
-            ("pki/sign/agent", "pki/sign/*"),
-            "credential.agent-cert.path: a path segment holds only letters, digits, dot, dash and underscore, and not only dots",
-        ),
-        (
-            ("secret/data/app/prompt-key", "secret/data/ledger-probe"),
-            "credential.ledger-probe and credential.prompt-key share the path secret/data/ledger-probe",
-        ),
-        (
-            ("\"20m\"", "\"20 minutes\""),
-            "credential.ledger-ro.max_ttl: a length of time is a whole number and s, m or h, such as 90s, 20m or 24h",
-        ),
-        (("\"20m\"", "\"9s\""), "credential.ledger-ro.max_ttl: a longest life is 10s to 24h"),
-        (("\"20m\"", "\"86401s\""), "credential.ledger-ro.max_ttl: a longest life is 10s to 24h"),
-        (("\"20m\"", "1200"), "credential.ledger-ro.max_ttl must be a text in quotes, not a whole number"),
-        (("[\"psql\"]", "\"psql\""), "agent.billing-bot.tools must be a list of texts, not a text"),
-        (("[\"psql\"]", "[\"psql\", \"psql\"]"), "\"psql\" stands twice in agent.billing-bot.tools"),
-        (("[\"psql\"]", "[\"p sql\"]"), "agent.billing-bot.tools[0]: 1 to 128 letters, digits and ._:/@- are expected"),
-        (
-            ("reconcile invoices", "reconcile\\ninvoices"),
-            "agent.billing-bot.purpose: a purpose is 1 to 1000 bytes of plain text in one line",
-        ),
-        (
-            ("reconcile invoices", "reconcile \\u202E invoices"),
-            "agent.billing-bot.purpose: a purpose is 1 to 1000 bytes of plain text in one line",
-        ),
-        (
-            ("[agent.billing-bot]", "[agent.Billing_Bot]"),
-            "\"Billing_Bot\": a name is 1 to 63 characters of a-z, 0-9 and dash, and does not begin with a dash",
-        ),
-        (
-            ("spiffe://example.org/agent/billing-bot", "spiffe://example.org/*"),
-            "agent.billing-bot.spiffe_id: a pattern may hold * only as its last segment, after at least one fixed segment",
-        ),
-        (
-            ("spiffe://example.org/agent/billing-bot", "spiffe://example.org/fleet/build/bot"),
-            "agent.build-fleet and agent.billing-bot share identities: spiffe://example.org/fleet/build/bot",
-        ),
-        (
-            ("spiffe://example.org/agent/billing-bot", lead),
-            "spiffe://example.org/people/payments-lead is agent.billing-bot and a member of a team or role: nobody is both",
-        ),
-        (
-            ("spiffe://example.org/agent/billing-bot", "spiffe://example.org/people/*"),
-            "spiffe://example.org/people/auditor is agent.billing-bot and a member of a team or role: nobody is both",
-        ),
-        (
-            ("[team.payments]\nmembers", "[team.payments]\nmember"),
-            "unknown key \"member\" in team.payments; did you mean \"members\"?",
-        ),
-    ];
-    for ((old, new), sentence) in cases {
+    for (old, new, sentence) in MISTAKES {
         let told = mistakes(&with(old, new));
-        assert_eq!(told, [sentence], "{new:?}");
+        assert_eq!(told, [*sentence], "{new:?}");
     }
 }
 

@@ -1,4 +1,7 @@
+//! Groups of entries: what is folded, and what is refused.
+
 use super::*;
+use crate::domain::entry::bodies::estate::Applied;
 
 fn sealed(estate: &Estate, change: impl FnOnce(&mut Applied)) -> Result<Estate, GroupError> {
     let document = Document::parse(&sample()).unwrap();
@@ -11,8 +14,6 @@ fn sealed(estate: &Estate, change: impl FnOnce(&mut Applied)) -> Result<Estate, 
     change(&mut seal);
     group.seal(&seal)
 }
-
-use crate::domain::entry::bodies::estate::Applied;
 
 #[test]
 fn a_seal_that_does_not_fit_is_refused() {

@@ -156,7 +156,7 @@ fn prove(state: &mut State, id: &str) {
 
 fn already_issued(lease_id: &str) -> Status {
     detailed(Code::AlreadyExists, "ALREADY_ISSUED", "the secret was issued before", |details| {
-        let ids = std::collections::HashMap::from([("lease_id".to_owned(), lease_id.to_owned())]);
+        let ids = std::collections::HashMap::from([("lease".to_owned(), lease_id.to_owned())]);
         details.set_error_info("ALREADY_ISSUED", "leasehold", ids);
     })
 }

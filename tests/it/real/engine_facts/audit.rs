@@ -1,6 +1,6 @@
 //! The engine's own audit log, which can be laid beside ours line by line.
 
-use super::lab::{Creds, call_as, revoke, task_token, wait_until};
+use crate::real::lab::{Creds, call_as, revoke, task_token, wait_until};
 use crate::real::world::{LEDGER_POLICY, world};
 use serde_json::Value;
 use xtask::peers::http;

@@ -1,6 +1,6 @@
 //! The database engine: names, rights, one statement at a time, static roles.
 
-use super::lab::{CREATE, Creds, DROP_ONLY, Lab, Session, call, call_as, must, revoke, sql, task_token};
+use crate::real::lab::{CREATE, Creds, DROP_ONLY, Lab, Session, call, call_as, must, revoke, sql, task_token};
 use crate::real::world::{LEDGER_POLICY, world};
 use serde_json::{Value, json};
 

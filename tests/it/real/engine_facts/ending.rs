@@ -1,6 +1,6 @@
 //! Revocation SQL: why one transaction is not enough, and that the form in `deploy/` is.
 
-use super::lab::{CREATE, Creds, Lab, Session, call, must, revoke, sql};
+use crate::real::lab::{CREATE, Creds, Lab, Session, call, must, revoke, sql};
 use serde_json::Value;
 
 const ONE_TRANSACTION: &[&str] = &[

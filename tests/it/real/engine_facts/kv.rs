@@ -1,6 +1,6 @@
 //! Key-value, version 2: values have no lease; only `destroyed` proves anything, and only here.
 
-use super::lab::{call, must};
+use crate::real::lab::{call, must};
 use serde_json::{Value, json};
 
 #[test]

@@ -1,6 +1,8 @@
 //! Leases: what an answer to a revocation proves, and what confines it.
 
-use super::lab::{CREATE, DROP_ONLY, Lab, call, call_as, is_gone, look_up, must, revoke, sql, token_with, wait_until};
+use crate::real::lab::{
+    CREATE, DROP_ONLY, Lab, call, call_as, is_gone, look_up, must, revoke, sql, token_with, wait_until,
+};
 use crate::real::world::{broker_policy, world};
 use serde_json::{Value, json};
 use xtask::peers::proxy::{Behaviour, Proxy};

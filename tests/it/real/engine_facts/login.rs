@@ -1,6 +1,6 @@
 //! Login with a JWT-SVID: audience, subject, and the leeways that are wide open by default.
 
-use super::lab::{call, call_as, must};
+use crate::real::lab::{call, call_as, must};
 use crate::real::world::{AUDIENCE, BROKER, unix_seconds, world};
 use serde_json::{Value, json};
 

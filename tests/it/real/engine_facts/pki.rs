@@ -1,10 +1,10 @@
 //! Certificates: leases, CRLs, and whose names stand in them.
 
-use super::lab::{call, is_gone, must, revoke};
+use crate::real::lab::{call, is_gone, must, revoke};
 use crate::real::world::world;
 use rcgen::{CertificateParams, DistinguishedName, KeyPair, SanType};
 use serde_json::{Value, json};
-use x509_parser::prelude::{CertificateRevocationList, FromDer as _, GeneralName, ParsedExtension, Pem};
+use x509_parser::prelude::{CertificateRevocationList, FromDer as _, GeneralName, Pem};
 use xtask::peers::http;
 
 /// A PKI engine mounted for one test.

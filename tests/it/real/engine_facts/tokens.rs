@@ -1,6 +1,6 @@
 //! The token role, accessors, and what happens to a mint whose token is revoked under it.
 
-use super::lab::{
+use crate::real::lab::{
     CREATE, Creds, DROP_ONLY, Lab, call, call_as, look_up, must, revoke, sql, task_token, token_with, wait_until,
 };
 use crate::real::world::{LEDGER_POLICY, broker_policy, world};

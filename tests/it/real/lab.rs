@@ -8,39 +8,39 @@ use std::time::Duration;
 use xtask::peers::http::Answer;
 
 /// A database engine mounted for one test.
-pub(super) struct Lab {
-    pub(super) mount: String,
+pub(crate) struct Lab {
+    pub(crate) mount: String,
 }
 
 /// What a read of credentials gave.
 #[derive(Clone)]
-pub(super) struct Creds {
-    pub(super) lease: String,
-    pub(super) user: String,
-    pub(super) password: String,
+pub(crate) struct Creds {
+    pub(crate) lease: String,
+    pub(crate) user: String,
+    pub(crate) password: String,
 }
 
-pub(super) const CREATE: &[&str] = &[
+pub(crate) const CREATE: &[&str] = &[
     r#"CREATE ROLE "{{name}}" LOGIN PASSWORD '{{password}}' VALID UNTIL '{{expiration}}' IN ROLE app_ro"#,
     r#"GRANT "{{name}}" TO openbao_engine"#,
 ];
-pub(super) const DROP_ONLY: &[&str] = &[r#"DROP ROLE IF EXISTS "{{name}}""#];
+pub(crate) const DROP_ONLY: &[&str] = &[r#"DROP ROLE IF EXISTS "{{name}}""#];
 
 impl Lab {
     /// With a connection to the shared PostgreSQL.
-    pub(super) fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         Self::through(name, &format!("127.0.0.1:{}", world().postgres.port))
     }
 
     /// With a connection through that address.
-    pub(super) fn through(name: &str, address: &str) -> Self {
+    pub(crate) fn through(name: &str, address: &str) -> Self {
         let lab = Self { mount: format!("lab-{name}") };
         must("POST", &format!("sys/mounts/{}", lab.mount), &json!({ "type": "database" }));
         lab.connect("main", address);
         lab
     }
 
-    pub(super) fn connect(&self, config: &str, address: &str) {
+    pub(crate) fn connect(&self, config: &str, address: &str) {
         let url = format!(
             "postgresql://{{{{username}}}}:{{{{password}}}}@{address}/postgres?sslmode=disable&connect_timeout=1"
         );
@@ -55,11 +55,11 @@ impl Lab {
         );
     }
 
-    pub(super) fn role(&self, name: &str, creation: &[&str], revocation: &[&str]) {
+    pub(crate) fn role(&self, name: &str, creation: &[&str], revocation: &[&str]) {
         self.role_on("main", name, creation, revocation);
     }
 
-    pub(super) fn role_on(&self, config: &str, name: &str, creation: &[&str], revocation: &[&str]) {
+    pub(crate) fn role_on(&self, config: &str, name: &str, creation: &[&str], revocation: &[&str]) {
         must(
             "POST",
             &format!("{}/roles/{name}", self.mount),
@@ -70,21 +70,21 @@ impl Lab {
         );
     }
 
-    pub(super) fn path(&self, role: &str) -> String {
+    pub(crate) fn path(&self, role: &str) -> String {
         format!("{}/creds/{role}", self.mount)
     }
 
-    pub(super) fn mint(&self, role: &str) -> Creds {
+    pub(crate) fn mint(&self, role: &str) -> Creds {
         self.mint_as(&world().bao.root_token, role)
     }
 
-    pub(super) fn mint_as(&self, token: &str, role: &str) -> Creds {
+    pub(crate) fn mint_as(&self, token: &str, role: &str) -> Creds {
         Creds::from(&world().bao.call_as(token, "GET", &self.path(role), &Value::Null).unwrap())
     }
 }
 
 impl Creds {
-    pub(super) fn from(answer: &Answer) -> Self {
+    pub(crate) fn from(answer: &Answer) -> Self {
         assert_eq!(answer.status, 200, "{:?}", answer.body);
         Self {
             lease: answer.text("/lease_id").into(),
@@ -93,73 +93,73 @@ impl Creds {
         }
     }
 
-    pub(super) fn log_in(&self) -> Result<String, String> {
+    pub(crate) fn log_in(&self) -> Result<String, String> {
         let asked = world().postgres.psql_as(&self.user, &self.password, &[], "SELECT count(*) FROM ledger.entries");
         asked.map_err(|error| error.to_string())
     }
 
-    pub(super) fn exists(&self) -> bool {
+    pub(crate) fn exists(&self) -> bool {
         sql(&format!("SELECT count(*) FROM pg_roles WHERE rolname = '{}'", self.user)) == "1"
     }
 }
 
-pub(super) fn sql(statement: &str) -> String {
+pub(crate) fn sql(statement: &str) -> String {
     world().postgres.psql(statement).unwrap()
 }
 
 /// As root; must succeed.
-pub(super) fn must(method: &str, path: &str, body: &Value) -> Answer {
+pub(crate) fn must(method: &str, path: &str, body: &Value) -> Answer {
     world().bao.must(method, path, body).unwrap()
 }
 
 /// As root.
-pub(super) fn call(method: &str, path: &str, body: &Value) -> Answer {
+pub(crate) fn call(method: &str, path: &str, body: &Value) -> Answer {
     world().bao.call(method, path, body).unwrap()
 }
 
-pub(super) fn call_as(token: &str, method: &str, path: &str, body: &Value) -> Answer {
+pub(crate) fn call_as(token: &str, method: &str, path: &str, body: &Value) -> Answer {
     world().bao.call_as(token, method, path, body).unwrap()
 }
 
-pub(super) fn look_up(lease: &str) -> Answer {
+pub(crate) fn look_up(lease: &str) -> Answer {
     call("PUT", "sys/leases/lookup", &json!({ "lease_id": lease }))
 }
 
-pub(super) fn is_gone(lease: &str) -> bool {
+pub(crate) fn is_gone(lease: &str) -> bool {
     let answer = look_up(lease);
     answer.status == 400 && answer.complains("invalid lease")
 }
 
-pub(super) fn revoke(lease: &str) -> Answer {
+pub(crate) fn revoke(lease: &str) -> Answer {
     call("PUT", "sys/leases/revoke", &json!({ "lease_id": lease, "sync": true }))
 }
 
 /// A token through the token role of the estate, made by root: its value and its accessor.
-pub(super) fn task_token(policies: &[&str], display_name: &str) -> (String, String) {
+pub(crate) fn task_token(policies: &[&str], display_name: &str) -> (String, String) {
     let body = json!({ "policies": policies, "explicit_max_ttl": "10m", "display_name": display_name, "meta": {} });
     let made = must("POST", "auth/token/create/leasehold-task", &body);
     (made.text("/auth/client_token").into(), made.text("/auth/accessor").into())
 }
 
 /// A token of root's with one policy of one's own.
-pub(super) fn token_with(policy: &str, text: &str) -> String {
+pub(crate) fn token_with(policy: &str, text: &str) -> String {
     must("PUT", &format!("sys/policies/acl/{policy}"), &json!({ "policy": text }));
     let body = json!({ "policies": [policy], "no_default_policy": true, "no_parent": true });
     must("POST", "auth/token/create", &body).text("/auth/client_token").into()
 }
 
-pub(super) fn wait_until(what: &str, mut ask: impl FnMut() -> bool) {
+pub(crate) fn wait_until(what: &str, mut ask: impl FnMut() -> bool) {
     xtask::peers::wait_for(what, Duration::from_secs(10), || ask().then_some(())).unwrap();
 }
 
 /// A login that stays open.
-pub(super) struct Session {
+pub(crate) struct Session {
     psql: Child,
     lines: BufReader<ChildStdout>,
 }
 
 impl Session {
-    pub(super) fn open(user: &str, password: &str) -> Self {
+    pub(crate) fn open(user: &str, password: &str) -> Self {
         let mut psql = world().postgres.psql_command(user, password);
         psql.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut psql = psql.spawn().unwrap();
@@ -170,7 +170,7 @@ impl Session {
     }
 
     /// The first line of the answer, or `None` if the session is over.
-    pub(super) fn ask(&mut self, statement: &str) -> Option<String> {
+    pub(crate) fn ask(&mut self, statement: &str) -> Option<String> {
         writeln!(self.psql.stdin.as_mut()?, "{statement};").ok()?;
         let mut line = String::new();
         self.lines.read_line(&mut line).ok().filter(|length| *length > 0)?;

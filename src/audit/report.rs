@@ -1,0 +1,91 @@
+//! What a verification found, for people and for programs.
+
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// One thing that does not hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Complaint {
+    /// Index of the entry; `None` for the log as a whole.
+    pub index: Option<u64>,
+    /// Short name of the law.
+    pub law: String,
+    /// What it means.
+    pub meaning: String,
+}
+
+/// How the leases of the log ended.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Ends {
+    /// Secrets that were issued.
+    pub issued: u64,
+    /// Seen gone at the backend itself.
+    pub effect_confirmed: u64,
+    /// Revoked and looked up as gone at the engine.
+    pub authority_confirmed: u64,
+    /// Ended only by rotation or expiry.
+    pub expired: u64,
+    /// Intents that came to nothing.
+    pub not_issued: u64,
+    /// Not settled at the end of the log.
+    pub open: u64,
+    /// Of these, overdue.
+    pub unproven: u64,
+}
+
+/// The outcome. Everything holds exactly if there is no complaint.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// Origin of the log.
+    pub origin: String,
+    /// Entries that were verified.
+    pub size: u64,
+    /// Root hash, base64.
+    pub root: String,
+    /// Entries by type.
+    pub types: BTreeMap<String, u64>,
+    /// Disclosed openings that match their commitments.
+    pub openings: u64,
+    /// How the leases ended.
+    pub leases: Ends,
+    /// What does not hold, in order.
+    pub complaints: Vec<Complaint>,
+}
+
+impl Report {
+    /// Whether everything holds.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        self.complaints.is_empty()
+    }
+
+    pub(super) fn complain(&mut self, index: Option<u64>, law: &str, meaning: impl Into<String>) {
+        self.complaints.push(Complaint { index, law: law.into(), meaning: meaning.into() });
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { origin, size, openings, leases, .. } = self;
+        writeln!(f, "log {origin}: {size} entries, {openings} disclosed openings match")?;
+        writeln!(
+            f,
+            "{} issued: {} effect-confirmed, {} authority-confirmed, {} ended by rotation or expiry, {} open ({} unproven); {} intents came to nothing",
+            leases.issued,
+            leases.effect_confirmed,
+            leases.authority_confirmed,
+            leases.expired,
+            leases.open,
+            leases.unproven,
+            leases.not_issued
+        )?;
+        for Complaint { index, law, meaning } in &self.complaints {
+            match index {
+                Some(index) => writeln!(f, "entry {index}: {law}: {meaning}")?,
+                None => writeln!(f, "the log: {law}: {meaning}")?,
+            }
+        }
+        f.write_str(if self.holds() { "everything holds" } else { "it does not hold" })
+    }
+}

@@ -1,0 +1,307 @@
+//! The whole scene on real parts: PostgreSQL, OpenBao, a trust domain, a broker, and people and
+//! workloads who call it through the command line. The demo plays on it, and so do tests.
+
+mod files;
+
+use crate::children::{Children, Running};
+use crate::peers::estate::{Made, SetupOptions, setup_engine};
+use crate::peers::openbao::{OpenBao, Options as BaoOptions};
+use crate::peers::postgres::Postgres;
+use crate::peers::{guard, wait_for};
+use anyhow::{Context as _, Result, bail};
+use serde_json::Value;
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+/// The identities of the scene, by the name of their socket.
+pub const IDENTITIES: [(&str, &str); 6] = [
+    ("broker", "spiffe://example.org/leasehold:dns=leasehold"),
+    ("billing-bot", "spiffe://example.org/agent/billing-bot"),
+    ("stranger", "spiffe://example.org/agent/stranger"),
+    ("payments-lead", "spiffe://example.org/people/payments-lead"),
+    ("operator", "spiffe://example.org/people/platform-lead"),
+    ("auditor", "spiffe://example.org/people/auditor"),
+];
+/// The broker's SPIFFE ID.
+pub const BROKER_ID: &str = "spiffe://example.org/leasehold";
+
+/// How a scene differs from the plain one.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Kills the broker at a failpoint, `name:count`; takes a binary with the feature `failpoints`.
+    pub kill_at: Option<String>,
+    /// Address that the broker uses for OpenBao, if not the real one (a proxy).
+    pub engine_address: Option<String>,
+}
+
+/// A scene. Everything is gone when it is dropped.
+pub struct Scene {
+    /// The engine.
+    pub bao: OpenBao,
+    /// The backend.
+    pub postgres: Postgres,
+    /// What the set-up made.
+    pub made: Made,
+    /// `host:port` of the broker.
+    pub address: String,
+    binary: PathBuf,
+    sockets: Value,
+    broker: Option<Running>,
+    _trust: Running,
+    children: Children,
+    options: Options,
+    folder: tempdir::Folder,
+}
+
+/// A folder that is removed at the end.
+mod tempdir {
+    use std::path::{Path, PathBuf};
+
+    pub(super) struct Folder(pub(super) PathBuf);
+
+    impl Folder {
+        pub(super) fn path(&self) -> &Path {
+            &self.0
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            // A folder that is left behind is no fault worth a panic.
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+}
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+impl Scene {
+    /// Starts all parts and applies the estate. `binary`: the built `leasehold`.
+    ///
+    /// # Errors
+    /// The first part that did not start, with what it printed.
+    pub fn start(binary: &Path, options: Options) -> Result<Self> {
+        let mut scene = Self::without_broker(binary, options)?;
+        scene.start_broker()?;
+        scene.apply_estate()?;
+        Ok(scene)
+    }
+
+    /// Everything but the broker.
+    ///
+    /// # Errors
+    /// As [`Scene::start`].
+    pub fn without_broker(binary: &Path, options: Options) -> Result<Self> {
+        let folder = tempdir::Folder(guard::scratch("scene")?);
+        let children = Children::new()?;
+        let postgres = Postgres::start().context("PostgreSQL")?;
+        let bao = OpenBao::start(&BaoOptions::default()).context("OpenBao")?;
+        let (trust, sockets) = start_trust(binary, folder.path(), &children)?;
+        files::write_estate(folder.path())?;
+        let set_up = SetupOptions {
+            jwks_url: text(&sockets, "jwks_url")?,
+            broker_subject: BROKER_ID.into(),
+            audience: "vault".into(),
+            trust_domain: "example.org".into(),
+            window_max: "1h".into(),
+            policies: policies(binary, folder.path())?,
+        };
+        let made = setup_engine(&bao, &postgres, &set_up)?;
+        let address = String::new();
+        let binary = binary.to_owned();
+        let (broker, _trust) = (None, trust);
+        Ok(Self { bao, postgres, made, address, binary, sockets, broker, _trust, children, options, folder })
+    }
+
+    /// Starts the broker, or starts it again on the same log.
+    ///
+    /// # Errors
+    /// If it does not say that it listens.
+    pub fn start_broker(&mut self) -> Result<()> {
+        let engine = self.options.engine_address.clone().unwrap_or_else(|| self.bao.address.clone());
+        files::write_config(self.folder.path(), &engine, &self.endpoint("broker")?)?;
+        let log = fs::OpenOptions::new().create(true).append(true).open(self.broker_log())?;
+        let mut command = Command::new(&self.binary);
+        command.args(["serve", "--config"]).arg(self.folder.path().join("leasehold.toml"));
+        command.stdout(Stdio::piped()).stderr(log);
+        if let Some(point) = self.options.kill_at.take() {
+            command.env("LEASEHOLD_KILL_AT", point);
+        }
+        let mut broker = self.children.start(&mut command)?;
+        let out = broker.child().stdout.take().context("no stdout")?;
+        let mut line = String::new();
+        BufReader::new(out).read_line(&mut line)?;
+        let Some(address) = line.trim().strip_prefix("LISTENING ") else {
+            bail!("the broker did not start: {}", fs::read_to_string(self.broker_log())?.trim())
+        };
+        address.clone_into(&mut self.address);
+        self.broker = Some(broker);
+        Ok(())
+    }
+
+    /// The running broker.
+    ///
+    /// # Errors
+    /// If it was not started.
+    pub fn broker(&mut self) -> Result<&mut Running> {
+        self.broker.as_mut().context("the broker was not started")
+    }
+
+    /// Kills the broker with SIGKILL.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn kill_broker(&mut self) -> Result<()> {
+        let mut broker = self.broker.take().context("the broker was not started")?;
+        broker.child().kill()?;
+        broker.wait()?;
+        Ok(())
+    }
+
+    /// Applies the scene's estate as its operator.
+    ///
+    /// # Errors
+    /// What the command line says.
+    pub fn apply_estate(&self) -> Result<()> {
+        let estate = self.file("estate.toml");
+        self.ok("operator", &["apply", &estate, "--yes"]).or_else(|_| self.ok("operator", &["apply", &estate]))?;
+        Ok(())
+    }
+
+    /// Runs a verb as one of the identities.
+    ///
+    /// # Errors
+    /// If the program cannot be started.
+    pub fn run(&self, who: &str, words: &[&str]) -> Result<Output> {
+        self.command(who, words)?.output().context("starting leasehold")
+    }
+
+    /// The command of [`Scene::run`], for callers who need its pipes.
+    ///
+    /// # Errors
+    /// If there is no such identity.
+    pub fn command(&self, who: &str, words: &[&str]) -> Result<Command> {
+        let mut command = Command::new(&self.binary);
+        command.args(words).stdin(Stdio::null());
+        command.env("LEASEHOLD_ADDRESS", &self.address).env("LEASEHOLD_BROKER_ID", BROKER_ID);
+        command.env("SPIFFE_ENDPOINT_SOCKET", self.endpoint(who)?);
+        Ok(command)
+    }
+
+    /// Runs a verb that must succeed; gives its stdout.
+    ///
+    /// # Errors
+    /// With what it printed on stderr.
+    pub fn ok(&self, who: &str, words: &[&str]) -> Result<String> {
+        let output = self.run(who, words)?;
+        if !output.status.success() {
+            bail!("leasehold {} as {who}: {}", words.join(" "), String::from_utf8_lossy(&output.stderr).trim());
+        }
+        Ok(String::from_utf8(output.stdout)?)
+    }
+
+    /// Runs a verb with `--json` that must succeed; gives its document.
+    ///
+    /// # Errors
+    /// As [`Scene::ok`], or if it printed no JSON.
+    pub fn json(&self, who: &str, words: &[&str]) -> Result<Value> {
+        let mut words = words.to_vec();
+        words.push("--json");
+        let text = self.ok(who, &words)?;
+        serde_json::from_str(&text).with_context(|| format!("not JSON: {text}"))
+    }
+
+    /// Runs a verb that must fail with this reason; gives its stderr.
+    ///
+    /// # Errors
+    /// If it succeeds, or fails for another reason.
+    pub fn refused(&self, who: &str, words: &[&str], reason: &str) -> Result<String> {
+        let output = self.run(who, words)?;
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        if output.status.success() {
+            bail!("leasehold {} as {who} was not refused", words.join(" "));
+        }
+        if said.contains(reason) { Ok(said) } else { bail!("expected {reason}, got: {}", said.trim()) }
+    }
+
+    /// Waits until a lease is settled; gives its last JSON.
+    ///
+    /// # Errors
+    /// If it is not settled in time.
+    pub fn settled(&self, who: &str, lease: &str) -> Result<Value> {
+        wait_for("the lease to be settled", PATIENCE, || {
+            let seen = self.json(who, &["lease", "show", lease]).ok()?;
+            let state = seen["state"].as_str()?.to_lowercase();
+            ["revoked", "not_issued", "not issued", "expired"].iter().any(|end| state.contains(end)).then_some(seen)
+        })
+    }
+
+    /// Path of a file in the scene's folder.
+    #[must_use]
+    pub fn file(&self, name: &str) -> String {
+        self.folder.path().join(name).display().to_string()
+    }
+
+    /// Where the broker's log lines go.
+    #[must_use]
+    pub fn broker_log(&self) -> PathBuf {
+        self.folder.path().join("broker.log")
+    }
+
+    /// Workload API endpoint of an identity.
+    ///
+    /// # Errors
+    /// If there is no such identity.
+    pub fn endpoint(&self, who: &str) -> Result<String> {
+        endpoint(&self.sockets, who)
+    }
+}
+
+fn endpoint(sockets: &Value, who: &str) -> Result<String> {
+    let found = sockets.pointer(&format!("/identities/{who}/endpoint")).and_then(Value::as_str);
+    Ok(found.with_context(|| format!("no socket for {who} in {sockets}"))?.to_owned())
+}
+
+fn text(value: &Value, key: &str) -> Result<String> {
+    Ok(value[key].as_str().with_context(|| format!("no {key} in {value}"))?.to_owned())
+}
+
+fn start_trust(binary: &Path, folder: &Path, children: &Children) -> Result<(Running, Value)> {
+    let mut command = Command::new(binary);
+    command.args(["dev", "trust", "--trust-domain", "example.org", "--dir"]).arg(folder);
+    for (name, id) in IDENTITIES {
+        command.args(["--identity", &format!("{name}={id}")]);
+    }
+    command.stdout(Stdio::piped()).stderr(fs::File::create(folder.join("trust.log"))?);
+    let mut trust = children.start(&mut command)?;
+    let mut lines = BufReader::new(trust.child().stdout.take().context("no stdout")?).lines();
+    let announced = lines.next().transpose()?.unwrap_or_default();
+    let ready = lines.next().transpose()?.unwrap_or_default();
+    if ready != "READY" {
+        bail!("the trust domain did not start: {announced}{ready} {}", fs::read_to_string(folder.join("trust.log"))?);
+    }
+    Ok((trust, serde_json::from_str(&announced)?))
+}
+
+fn policies(binary: &Path, folder: &Path) -> Result<Vec<(String, String)>> {
+    let output =
+        Command::new(binary).args(["vault", "policy", "--json"]).arg(folder.join("estate.toml")).output()?;
+    if !output.status.success() {
+        bail!("leasehold vault policy: {}", String::from_utf8_lossy(&output.stderr).trim());
+    }
+    let rows: Vec<Value> = serde_json::from_slice(&output.stdout)?;
+    rows.iter().map(|row| Ok((text(row, "name")?, text(row, "policy")?))).collect()
+}
+
+/// The `leasehold` that was built last, in the target directory that is in force.
+///
+/// # Errors
+/// If there is none.
+pub fn built_binary() -> Result<PathBuf> {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| crate::root().join("target"), PathBuf::from);
+    let binary = target.join("debug").join("leasehold");
+    if binary.is_file() { Ok(binary) } else { bail!("{} is not built: run cargo build", binary.display()) }
+}
