@@ -23,7 +23,7 @@ pub(super) fn prepare(path: &Path) -> Result<PathBuf, Fault> {
 }
 
 /// The claim to be the only process on this log, for as long as it is held.
-pub(super) struct Lock(#[expect(dead_code, reason = "the lock is the open file")] File);
+pub(super) struct Lock(File);
 
 impl Lock {
     pub(super) fn take(path: &Path) -> Result<Self, Fault> {
@@ -38,6 +38,14 @@ impl Lock {
             }
             Err(error) => Err(unusable("the log cannot be locked", error)),
         }
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing is not enough: a child that is just being started shares the open file until it
+        // runs its own program. Should it fail, the closing unlocks a moment later.
+        let _ = rustix::fs::flock(&self.0, rustix::fs::FlockOperation::Unlock);
     }
 }
 
@@ -99,4 +107,20 @@ fn refused(sentence: String) -> Fault {
 
 fn unusable(sentence: &str, error: impl std::error::Error + Send + Sync + 'static) -> Fault {
     Fault::new(FaultKind::Permanent, sentence).because(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_that_is_given_up_is_free_although_a_child_still_shares_its_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log.db");
+        let lock = Lock::take(&path).unwrap();
+        assert_eq!(Lock::take(&path).err().unwrap().kind, FaultKind::Conflict);
+        let _shared = lock.0.try_clone().unwrap();
+        drop(lock);
+        assert!(Lock::take(&path).is_ok());
+    }
 }

@@ -1,3 +1,5 @@
+//! Tests of the store that need to see inside it; what every store keeps is in `tests/it/contract`.
+
 use super::*;
 use crate::ports::NewEntry;
 use rusqlite::ErrorCode;

@@ -1,3 +1,5 @@
+//! Tests of checkpoints: the specification's example, forgeries, and another implementation.
+
 use super::super::hash::{EMPTY_ROOT, leaf_hash};
 use super::*;
 use tlog_tiles::Checkpoint as TheirCheckpoint;

@@ -1,3 +1,5 @@
+//! Tests of notes and keys: the published example, forgeries, and another implementation.
+
 use super::*;
 use proptest::prelude::*;
 use signed_note::{Note, Signer as _, StandardSigner, StandardVerifier, VerifierList};

@@ -1,3 +1,5 @@
+//! Tests of proofs: all small trees, forgeries, stored tiles, and another implementation.
+
 use super::super::hash::leaf_hash;
 use super::super::tree::FullTile;
 use super::*;

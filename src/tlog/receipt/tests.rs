@@ -1,3 +1,5 @@
+//! Tests of receipts: the text to the letter, and forgeries.
+
 use super::super::note::Signer;
 use super::super::proof::{MemoryNodes, head, inclusion};
 use super::*;

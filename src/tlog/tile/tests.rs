@@ -1,3 +1,5 @@
+//! Tests of tile paths and entry bundles, also against another implementation.
+
 use super::super::hash::leaf_hash;
 use super::*;
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! Tests of the right edge: known roots, full tiles, and resuming from a store.
+
 use super::super::hash::leaf_hash;
 use super::super::proof::{MemoryNodes, head};
 use super::*;
