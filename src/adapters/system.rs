@@ -53,7 +53,7 @@ impl Clock for SystemClock {
 }
 
 impl Entropy for OsEntropy {
-    #[expect(clippy::disallowed_methods, reason = "the one home of the system's chance")]
+    #[expect(clippy::disallowed_methods, reason = "the one place where the product asks for chance")]
     fn fill(&self, buffer: &mut [u8]) {
         // Salts and ids without chance would be worse than no broker.
         if aws_lc_rs::rand::fill(buffer).is_err() {

@@ -9,14 +9,14 @@
 )]
 
 mod client;
-mod contract;
 mod conformance;
+mod contract;
 mod door;
 mod fixtures;
 mod foreign;
 mod golden;
+mod harness;
 mod real;
 mod sim;
 mod sqlite;
 mod tidy;
-mod harness;

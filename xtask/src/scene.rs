@@ -234,7 +234,7 @@ impl Scene {
     pub fn settled(&self, who: &str, lease: &str) -> Result<Value> {
         wait_for("the lease to be settled", PATIENCE, || {
             let seen = self.json(who, &["lease", "show", lease]).ok()?;
-            let state = seen["state"].as_str()?.to_lowercase();
+            let state = seen.get("state")?.as_str()?.to_lowercase();
             ["revoked", "not_issued", "not issued", "expired"].iter().any(|end| state.contains(end)).then_some(seen)
         })
     }
@@ -266,7 +266,7 @@ fn endpoint(sockets: &Value, who: &str) -> Result<String> {
 }
 
 fn text(value: &Value, key: &str) -> Result<String> {
-    Ok(value[key].as_str().with_context(|| format!("no {key} in {value}"))?.to_owned())
+    Ok(value.get(key).and_then(Value::as_str).with_context(|| format!("no {key} in {value}"))?.to_owned())
 }
 
 fn start_trust(binary: &Path, folder: &Path, children: &Children) -> Result<(Running, Value)> {
@@ -287,8 +287,7 @@ fn start_trust(binary: &Path, folder: &Path, children: &Children) -> Result<(Run
 }
 
 fn policies(binary: &Path, folder: &Path) -> Result<Vec<(String, String)>> {
-    let output =
-        Command::new(binary).args(["vault", "policy", "--json"]).arg(folder.join("estate.toml")).output()?;
+    let output = Command::new(binary).args(["vault", "policy", "--json"]).arg(folder.join("estate.toml")).output()?;
     if !output.status.success() {
         bail!("leasehold vault policy: {}", String::from_utf8_lossy(&output.stderr).trim());
     }

@@ -1,4 +1,4 @@
-//! Tests of checkpoints: the specification's example, forgeries, and another implementation.
+//! Signed checkpoints are read back, and nothing else is taken for one.
 
 use super::super::hash::{EMPTY_ROOT, leaf_hash};
 use super::*;

@@ -1,4 +1,4 @@
-//! Tests of notes and keys: the published example, forgeries, and another implementation.
+//! Signed notes against their specification and an independent reader.
 
 use super::*;
 use proptest::prelude::*;

@@ -1,4 +1,4 @@
-//! Tests of proofs: all small trees, forgeries, stored tiles, and another implementation.
+//! Proofs of every index and size, made and refused.
 
 use super::super::hash::leaf_hash;
 use super::super::tree::FullTile;

@@ -1,4 +1,4 @@
-//! Tests of receipts: the text to the letter, and forgeries.
+//! Receipts are read back and verified, and altered ones are not.
 
 use super::super::note::Signer;
 use super::super::proof::{MemoryNodes, head, inclusion};

@@ -1,4 +1,4 @@
-//! Tests of tile paths and entry bundles, also against another implementation.
+//! Tile paths and bundles, to the letter of the specification.
 
 use super::super::hash::leaf_hash;
 use super::*;

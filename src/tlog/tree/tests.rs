@@ -1,4 +1,4 @@
-//! Tests of the right edge: known roots, full tiles, and resuming from a store.
+//! The right edge against trees computed whole.
 
 use super::super::hash::leaf_hash;
 use super::super::proof::{MemoryNodes, head};

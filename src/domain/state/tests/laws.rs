@@ -99,7 +99,7 @@ fn random_step(desk: &mut Desk, step: u8, which: usize) {
     let lease = desk.state.leases.keys().nth(which).copied();
     let intended = lease.filter(|lease| desk.state.leases[lease].is_intended());
     match (step, task, lease) {
-        (0, ..) => drop(desk.request(if which % 2 == 0 { "ledger-ro" } else { "motd" })),
+        (0, ..) => drop(desk.request(if which.is_multiple_of(2) { "ledger-ro" } else { "motd" })),
         (1, Some(task), _) => drop(desk.approve(task)),
         (2 | 3, Some(task), _) => {
             let _ = desk.issue(task, "ledger-ro").or_else(|_| desk.issue(task, "motd"));
