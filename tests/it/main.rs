@@ -17,5 +17,7 @@ mod foreign;
 mod golden;
 mod harness;
 mod real;
+mod sim;
+mod sqlite;
 mod tidy;
 mod wire;
