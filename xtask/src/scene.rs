@@ -287,8 +287,7 @@ fn start_trust(binary: &Path, folder: &Path, children: &Children) -> Result<(Run
 }
 
 fn policies(binary: &Path, folder: &Path) -> Result<Vec<(String, String)>> {
-    let output =
-        Command::new(binary).args(["vault", "policy", "--json"]).arg(folder.join("estate.toml")).output()?;
+    let output = Command::new(binary).args(["vault", "policy", "--json"]).arg(folder.join("estate.toml")).output()?;
     if !output.status.success() {
         bail!("leasehold vault policy: {}", String::from_utf8_lossy(&output.stderr).trim());
     }
