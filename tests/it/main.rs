@@ -21,3 +21,4 @@ mod sim;
 mod sqlite;
 mod tidy;
 mod wire;
+mod tidy;
