@@ -21,4 +21,3 @@ mod sim;
 mod sqlite;
 mod tidy;
 mod wire;
-mod tidy;
