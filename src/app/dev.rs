@@ -4,8 +4,8 @@
 //! For development only: whoever can open a socket is that identity, and it listens on loopback
 //! alone. Nothing is approved by itself: people approve, with `--as payments-lead`.
 
-mod bao;
 mod banner;
+mod bao;
 mod database;
 mod engine;
 mod place;

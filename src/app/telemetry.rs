@@ -54,7 +54,8 @@ mod tests {
         let page = Page::default();
         let writer = page.clone();
         let lines = fmt::layer().with_writer(move || writer.clone()).with_ansi(false);
-        let lines = Registry::default().with(EnvFilter::new("trace")).with(lines.with_filter(filter_fn(may_be_written)));
+        let lines =
+            Registry::default().with(EnvFilter::new("trace")).with(lines.with_filter(filter_fn(may_be_written)));
         tracing::subscriber::with_default(lines, || {
             let _engine = tracing::info_span!(target: "rustify::endpoint", "exec", path = "database/creds/x").entered();
             tracing::info!(target: "leasehold::services", "a line of ours");

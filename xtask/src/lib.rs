@@ -5,6 +5,7 @@ pub mod canary;
 pub mod children;
 pub mod figures;
 pub mod scene;
+pub mod spire;
 pub mod story;
 pub mod terminal;
 
@@ -25,5 +26,5 @@ pub fn not_run(what: &str, why: &str) {
 
 /// How such a line begins.
 pub const NOT_RUN: &str = "NOT RUN: ";
-pub mod peers;
 pub mod foreign;
+pub mod peers;

@@ -20,7 +20,8 @@ const HEAD: &str = "
   are samples, kept in memory. Everything is gone when this command ends; Ctrl-C ends it.
 
 ";
-const EXAMPLES: &str = "  In another terminal, in this folder (--as finds the broker; others take the two exports above):
+const EXAMPLES: &str =
+    "  In another terminal, in this folder (--as finds the broker; others take the two exports above):
     leasehold --as billing-bot task request .leasehold/billing.task.toml
     leasehold --as payments-lead task approve TASK
     leasehold --as billing-bot secret get TASK invoice-key --show
