@@ -11,6 +11,7 @@
 mod client;
 mod conformance;
 mod contract;
+mod dev;
 mod door;
 mod fixtures;
 mod foreign;
@@ -21,3 +22,4 @@ mod sim;
 mod sqlite;
 mod tidy;
 mod wire;
+mod tidy;
