@@ -22,4 +22,3 @@ mod sim;
 mod sqlite;
 mod tidy;
 mod wire;
-mod tidy;
