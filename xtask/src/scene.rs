@@ -237,7 +237,7 @@ impl Scene {
     pub fn settled(&self, who: &str, lease: &str) -> Result<Value> {
         wait_for("the lease to be settled", PATIENCE, || {
             let seen = self.json(who, &["lease", "show", lease]).ok()?;
-            let state = seen["state"].as_str()?.to_lowercase();
+            let state = seen.get("state")?.as_str()?.to_lowercase();
             ["revoked", "not_issued", "not issued", "expired"].iter().any(|end| state.contains(end)).then_some(seen)
         })
     }
@@ -246,6 +246,14 @@ impl Scene {
     #[must_use]
     pub fn file(&self, name: &str) -> String {
         self.folder.path().join(name).display().to_string()
+    }
+
+    /// What to type before a verb to run it as this identity, in another terminal.
+    ///
+    /// # Errors
+    /// If there is no such identity.
+    pub fn typed(&self, who: &str) -> Result<String> {
+        self.trust.typed(who)
     }
 
     /// Path of a file that this identity may make; the same as [`Scene::file`] in the development trust domain.

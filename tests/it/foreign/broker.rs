@@ -7,6 +7,7 @@ use leasehold::adapters::spire::{SpireOptions, SpireTrust, TrustPolicy, client_c
 use leasehold::adapters::system::SystemClock;
 use leasehold::devtrust::DevTrust;
 use leasehold::domain::base::{SpiffeId, Time};
+use leasehold::ports::TrustSource as _;
 use leasehold::proto::v1::signal_service_client::SignalServiceClient;
 use leasehold::proto::v1::{SubscribeRequest, SubscribeResponse};
 use leasehold::tlog::checkpoint::Checkpoint;
@@ -14,6 +15,7 @@ use leasehold::tlog::note::VerifierKey;
 use rustls::pki_types::ServerName;
 use serde_json::json;
 use std::path::Path;
+use std::pin::pin;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
@@ -76,6 +78,26 @@ async fn rotation_of_the_brokers_svid_drops_no_stream() {
     while next(&mut stream).await.r#type != "estate.applied" {}
 }
 
+/// As on SPIRE, where a new entry takes seconds to reach the agent.
+#[tokio::test]
+async fn an_identity_that_is_declared_late_is_waited_for() {
+    let scratch = scratch();
+    let trust = DevTrust::start(scene::config(&scratch)).await.unwrap();
+    trust.open("billing-bot").await.unwrap();
+    let tasks = TaskTracker::new();
+    let mut start = pin!(SpireTrust::start(options(&trust.endpoint("billing-bot")), &tasks));
+    let early = tokio::time::timeout(Duration::from_millis(500), &mut start).await;
+    assert!(early.is_err(), "a denial is no final answer");
+    trust.declare(scene::BOT.parse().unwrap()).await.unwrap();
+    assert_eq!(start.await.unwrap().own_id().as_str(), "spiffe://example.org/agent/billing-bot");
+}
+
+/// As the command line has them.
+fn options(endpoint: &str) -> SpireOptions {
+    let start_timeout = Duration::from_secs(10);
+    SpireOptions { endpoint: Some(endpoint.to_owned()), policy: TrustPolicy::AsDelivered, start_timeout }
+}
+
 /// The next entry on a stream that must not end.
 async fn next(stream: &mut Streaming<SubscribeResponse>) -> SubscribeResponse {
     soon("the stream goes on", stream.message()).await.unwrap().expect("the stream has not ended")
@@ -117,12 +139,7 @@ auth = {{ jwt = {{ audience = "vault" }} }}
     }
 
     async fn subscribe(&self, endpoint: &str) -> Streaming<SubscribeResponse> {
-        let options = SpireOptions {
-            endpoint: Some(endpoint.to_owned()),
-            policy: TrustPolicy::AsDelivered,
-            start_timeout: Duration::from_secs(10),
-        };
-        let trust = SpireTrust::start(options, &TaskTracker::new()).await.unwrap();
+        let trust = SpireTrust::start(options(endpoint), &TaskTracker::new()).await.unwrap();
         let clock = Arc::new(SystemClock::start(Time::default()));
         let channel = client_channel(&trust, clock, &self.address, SpiffeId::parse(BROKER_ID).unwrap()).unwrap();
         let request = SubscribeRequest { from_index: 0, types: Vec::new() };
