@@ -248,6 +248,14 @@ impl Scene {
         self.folder.path().join(name).display().to_string()
     }
 
+    /// What to type before a verb to run it as this identity, in another terminal.
+    ///
+    /// # Errors
+    /// If there is no such identity.
+    pub fn typed(&self, who: &str) -> Result<String> {
+        self.trust.typed(who)
+    }
+
     /// Path of a file that this identity may make; the same as [`Scene::file`] in the development trust domain.
     ///
     /// # Errors

@@ -98,6 +98,15 @@ impl Spire {
         Ok(())
     }
 
+    /// The same for a terminal.
+    ///
+    /// # Errors
+    /// If there is no such identity.
+    pub fn typed(&self, who: &str) -> Result<String> {
+        let uid = self.identity(who)?.uid;
+        Ok(format!("setpriv --reuid={uid} --regid={uid} --clear-groups"))
+    }
+
     fn identity(&self, who: &str) -> Result<&Identity> {
         self.identities.iter().find(|it| it.name == who).with_context(|| format!("no identity {who}"))
     }
@@ -109,6 +118,16 @@ impl Spire {
             fs::create_dir(&desk)?;
             fs::set_permissions(&desk, fs::Permissions::from_mode(0o700))?;
             chown(&desk, Some(identity.uid), Some(identity.uid))?;
+            let mut look = Command::new("true");
+            self.dress(&identity.name, &mut look)?;
+            let entered = look.status().is_ok_and(|status| status.success());
+            if !entered {
+                bail!(
+                    "uid {} cannot enter {}: set TMPDIR to a folder that every user may pass",
+                    identity.uid,
+                    desk.display()
+                );
+            }
         }
         Ok(())
     }

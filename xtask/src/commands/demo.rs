@@ -197,8 +197,7 @@ fn check(story: &mut Story, scene: &Scene, binary: &Path) -> Result<()> {
 fn look_around(scene: &Scene) -> Result<()> {
     eprintln!("everything keeps running until Enter. In another terminal:");
     eprintln!("  export LEASEHOLD_ADDRESS={} LEASEHOLD_BROKER_ID={}", scene.address, scene::BROKER_ID);
-    eprintln!("  export SPIFFE_ENDPOINT_SOCKET={}", scene.endpoint("operator")?);
-    eprintln!("  leasehold status");
+    eprintln!("  {} status", scene.typed("operator")?);
     std::io::stdin().read_line(&mut String::new())?;
     Ok(())
 }

@@ -71,6 +71,15 @@ impl Trust {
         }
     }
 
+    /// What to type before a verb to run it as this identity, in another terminal.
+    pub(super) fn typed(&self, who: &str) -> Result<String> {
+        let socket = format!("SPIFFE_ENDPOINT_SOCKET={}", self.endpoint(who)?);
+        Ok(match self {
+            Self::Development { .. } => format!("{socket} leasehold"),
+            Self::Spire { spire, binary } => format!("{socket} {} {}", spire.typed(who)?, binary.display()),
+        })
+    }
+
     /// `leasehold`, to be run as this identity.
     pub(super) fn command(&self, who: &str) -> Result<Command> {
         match self {

@@ -136,6 +136,14 @@ fn an_identity_runs_under_its_user_id_and_enters_no_other_desk() {
     assert_eq!(runs("a", "echo x >mine && id -u && id -G"), (true, "61101\n61101\n".to_owned()));
     assert_eq!(runs("b", "cat ../desk-b/mine || cat ../desk-a/mine"), (false, String::new()));
     assert_eq!(runs("a", "cat ../desk-a/mine"), (true, "x\n".to_owned()));
+    let mut child = Command::new("sh");
+    spire.dress("b", child.args(["-c", "echo x >mine"])).unwrap();
+    assert!(children.run(&mut child).unwrap().success(), "the broker's way: in the group of the scene");
+    assert_eq!(fs::metadata(spire.desk("b").unwrap().join("mine")).unwrap().uid(), FIRST_UID + 1);
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).unwrap();
+    spire.identities.iter().for_each(|it| fs::remove_dir_all(spire.desk(&it.name).unwrap()).unwrap());
+    assert!(spire.furnish().unwrap_err().to_string().contains("TMPDIR"));
+    assert_eq!(spire.typed("b").unwrap(), "setpriv --reuid=61102 --regid=61102 --clear-groups");
     assert!(spire.dress("c", &mut Command::new("sh")).is_err());
     drop(spire);
     fs::remove_dir_all(folder).unwrap();
