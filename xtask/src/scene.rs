@@ -121,8 +121,7 @@ impl Scene {
     /// # Errors
     /// If it does not say that it listens.
     pub fn start_broker(&mut self) -> Result<()> {
-        let engine = self.options.engine_address.clone().unwrap_or_else(|| self.bao.address.clone());
-        files::write_config(self.folder.path(), &engine, &self.endpoint("broker")?)?;
+        self.write_config()?;
         let log = fs::OpenOptions::new().create(true).append(true).open(self.broker_log())?;
         let mut command = Command::new(&self.binary);
         command.args(["serve", "--config"]).arg(self.folder.path().join("leasehold.toml"));
@@ -140,6 +139,15 @@ impl Scene {
         address.clone_into(&mut self.address);
         self.broker = Some(broker);
         Ok(())
+    }
+
+    /// Writes the broker's `leasehold.toml`, which [`Scene::start_broker`] also does.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn write_config(&self) -> Result<()> {
+        let engine = self.options.engine_address.as_ref().unwrap_or(&self.bao.address);
+        files::write_config(self.folder.path(), engine, &self.endpoint("broker")?)
     }
 
     /// The running broker.
