@@ -11,6 +11,7 @@
 mod client;
 mod conformance;
 mod contract;
+mod dev;
 mod door;
 mod fixtures;
 mod foreign;
