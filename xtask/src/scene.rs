@@ -123,12 +123,10 @@ impl Scene {
     /// # Errors
     /// If it does not say that it listens.
     pub fn start_broker(&mut self) -> Result<()> {
-        let engine = self.options.engine_address.clone().unwrap_or_else(|| self.bao.address.clone());
-        let desk = self.trust.desk("broker")?;
-        files::write_config(&desk, &engine, &self.endpoint("broker")?)?;
+        let config = self.write_config()?;
         let log = fs::OpenOptions::new().create(true).append(true).open(self.broker_log())?;
         let mut command = self.trust.command("broker")?;
-        command.args(["serve", "--config"]).arg(desk.join("leasehold.toml"));
+        command.args(["serve", "--config"]).arg(config);
         command.stdout(Stdio::piped()).stderr(log);
         if let Some(point) = self.options.kill_at.take() {
             command.env("LEASEHOLD_KILL_AT", point);
@@ -143,6 +141,17 @@ impl Scene {
         address.clone_into(&mut self.address);
         self.broker = Some(broker);
         Ok(())
+    }
+
+    /// Writes the broker's `leasehold.toml`, which [`Scene::start_broker`] also does; gives its path.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn write_config(&self) -> Result<PathBuf> {
+        let engine = self.options.engine_address.as_ref().unwrap_or(&self.bao.address);
+        let desk = self.trust.desk("broker")?;
+        files::write_config(&desk, engine, &self.endpoint("broker")?)?;
+        Ok(desk.join("leasehold.toml"))
     }
 
     /// The running broker.

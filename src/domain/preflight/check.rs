@@ -94,8 +94,8 @@ impl Checks {
     }
 }
 
-/// The names of all checks, in the order of a report; docs/operations.md explains each. What stands in
-/// angle brackets is a name of the estate or of a policy.
+/// The names of all checks; docs/operations.md explains each. What stands in angle brackets is a name of
+/// the estate or of a policy.
 pub const CHECKS: [&str; 61] = [
     "config.text",
     "estate.text",

@@ -4,6 +4,7 @@
 //! must say `role_type` again (OpenBao 2.7.2); the mends are whole in that sense.
 
 use super::check::{Checks, Finding};
+use super::statements::word;
 use super::{Expected, JwtRole, Survey};
 use crate::domain::base::SpiffeId;
 use crate::domain::vault_policy::BROKER_POLICY;
@@ -37,7 +38,7 @@ fn examine_identity(expected: &Expected<'_>, path: &str, role: &JwtRole, checks:
         (
             format!("only tokens for the audience {audience:?} are taken"),
             format!("the audiences {:?} are taken, not only {audience:?}", role.bound_audiences),
-            format!("bao write {path} role_type=jwt bound_audiences={audience}"),
+            format!("bao write {path} role_type=jwt bound_audiences={}", word(audience)),
         )
     });
 }

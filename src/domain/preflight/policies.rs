@@ -19,7 +19,7 @@ pub(super) fn examine(expected: &Expected<'_>, survey: &Survey) -> Vec<Finding> 
             (
                 "no credential policy is left over".into(),
                 format!("of no declared credential, but a token could still have them: {}", stale.join(", ")),
-                stale.iter().map(|name| format!("bao policy delete {name}")).collect::<Vec<_>>().join("\n"),
+                stale.iter().map(|name| format!("bao policy delete {}", word(name))).collect::<Vec<_>>().join("\n"),
             )
         });
     }

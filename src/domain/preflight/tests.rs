@@ -327,6 +327,11 @@ fn a_mend_is_a_command_that_the_shell_leaves_alone() {
     assert!(mend.starts_with("bao write database/roles/ledger-ro revocation_statements='DO $$ BEGIN IF EXISTS"));
     assert!(mend.contains("rolname='\\''{{name}}'\\'')"));
     assert_eq!(mend.matches(" revocation_statements=").count(), 5);
+    let mut survey = good(&estate);
+    is(&mut survey.policy_names).push("leasehold-cred-x; reboot".into());
+    let findings = examined(&estate, &survey);
+    let mend = &findings.iter().find(|it| it.check == "policy.stale").unwrap().mend;
+    assert_eq!(mend, "bao policy delete 'leasehold-cred-x; reboot'");
 }
 
 #[test]
