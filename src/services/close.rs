@@ -7,12 +7,13 @@ use super::commit::Openings;
 use super::end::{opened, probe_of, unrecorded};
 use super::issue::InFlight;
 use super::tokens::tag_of_origin;
-use crate::domain::base::LeaseId;
+use crate::domain::base::{LeaseId, Span};
 use crate::domain::entry::bodies::lease::NotIssuedCause;
 use crate::domain::estate::{Credential, Kind};
 use crate::domain::state::command::OrphanFacts;
+use crate::domain::state::lease::Stage;
 use crate::domain::state::{Command, Finding, Lease, State, Task};
-use crate::ports::{Fault, FaultKind, ProbeTarget};
+use crate::ports::{EngineLease, Fault, FaultKind, ProbeTarget};
 use std::collections::HashSet;
 
 /// Closes intents.
@@ -20,13 +21,15 @@ use std::collections::HashSet;
 pub struct Close {
     world: World,
     in_flight: InFlight,
+    proof_within: Span,
 }
 
 impl Close {
-    /// Closes through the given world.
+    /// Closes through the given world. An intent that cannot be closed for longer than `proof_within`
+    /// is shown as unproven.
     #[must_use]
-    pub fn new(world: World, in_flight: InFlight) -> Self {
-        Self { world, in_flight }
+    pub fn new(world: World, in_flight: InFlight, proof_within: Span) -> Self {
+        Self { world, in_flight, proof_within }
     }
 
     /// Tries once to close an intent whose wait is over.
@@ -37,6 +40,14 @@ impl Close {
         if self.in_flight.holds(id) {
             return Err(Fault::new(FaultKind::Transient, "its own walk is still under way"));
         }
+        let tried = self.try_intent(id).await;
+        if let Err((missing, _)) = &tried {
+            self.note_overdue(id, missing).await;
+        }
+        tried.map_err(|(_, fault)| fault)
+    }
+
+    async fn try_intent(&self, id: LeaseId) -> Result<(), (&'static str, Fault)> {
         let published = self.world.journal.published();
         let state = &published.state;
         let Some((lease, task)) = open_intent(state, id) else { return Ok(()) };
@@ -44,26 +55,43 @@ impl Close {
         let found = match credential.kind {
             Kind::Kv => 0,
             Kind::Database | Kind::Pki => {
-                let leases = self.end_leases(state, lease, credential).await?;
-                leases + self.end_accounts(state, lease, task, credential).await?
+                let leases = self.end_leases(lease, credential).await.map_err(|fault| ("engine", fault))?;
+                let accounts = self.end_accounts(state, lease, task, credential).await;
+                leases + accounts.map_err(|fault| ("backend", fault))?
             }
         };
+        crate::failpoint!("in_close");
         let why = if found == 0 { NotIssuedCause::NothingFound } else { NotIssuedCause::FoundAndEnded };
         let finding = Command::Found(Finding::NotIssued { lease: id, why });
-        self.world.journal.propose(finding, Vec::new()).await.map(|_| ()).map_err(unrecorded)
+        let closed = self.world.journal.propose(finding, Vec::new()).await;
+        closed.map(|_| ()).map_err(|denial| ("engine", unrecorded(denial)))
+    }
+
+    async fn note_overdue(&self, id: LeaseId, missing: &str) {
+        let published = self.world.journal.published();
+        let Some(lease) = published.state.leases.get(&id) else { return };
+        let Stage::Intended(closable) = lease.stage else { return };
+        if self.world.clock.read().time.since(closable) >= self.proof_within {
+            let finding = Command::Found(Finding::Unproven { lease: id, missing: missing.into() });
+            // If the log cannot take it now, the next try will.
+            let _ = self.world.journal.propose(finding, Vec::new()).await;
+        }
     }
 
     /// Leases under the credential's path that the log does not explain. They are ended only where
     /// nobody else draws from the path.
-    async fn end_leases(&self, state: &State, lease: &Lease, credential: &Credential) -> Result<usize, Fault> {
+    async fn end_leases(&self, lease: &Lease, credential: &Credential) -> Result<usize, Fault> {
         if !credential.exclusive {
             return Ok(0);
         }
-        self.wait_for_other_mints(state, lease)?;
-        let listed = self.world.engine.leases(credential.path.as_str()).await?;
-        let known = self.known(state, "engine_lease").await?;
+        let path = credential.path.as_str();
+        let first = self.world.engine.leases(path).await?.into_iter().map(|EngineLease(name)| name).collect();
+        let unknown = self.unexplained("engine_lease", first).await?;
+        if unknown.is_empty() {
+            return Ok(0);
+        }
         let mut ended = 0;
-        for found in listed.into_iter().filter(|found| !known.contains(&found.0)) {
+        for found in self.world.engine.leases(path).await?.into_iter().filter(|found| unknown.contains(&found.0)) {
             self.note(lease, "lease", &found.0).await?;
             let proof = self.world.engine.revoke(&found, None, lease.facts.index).await?;
             if !proof.gone_after {
@@ -85,28 +113,26 @@ impl Close {
         let Some(target) = probe_of(state, lease) else {
             return if credential.exclusive { Ok(0) } else { self.without_inventory(lease) };
         };
-        let known = self.known(state, "account").await?;
         let mut ended = 0;
         for token in &task.tokens {
             let Some(tag) = opened(&self.world, token.index, "tag").await? else { continue };
             if !tag.starts_with(&tag_of_origin(&state.broker.origin)) {
                 continue;
             }
-            ended += self.end_tagged(lease, &target, &tag, &known).await?;
+            ended += self.end_tagged(lease, &target, &tag).await?;
         }
         Ok(ended)
     }
 
-    async fn end_tagged(
-        &self,
-        lease: &Lease,
-        target: &ProbeTarget,
-        tag: &str,
-        known: &HashSet<String>,
-    ) -> Result<usize, Fault> {
-        let found = self.world.probe.inventory(target, tag).await?;
+    async fn end_tagged(&self, lease: &Lease, target: &ProbeTarget, tag: &str) -> Result<usize, Fault> {
+        let first = self.world.probe.inventory(target, tag).await?.into_iter().map(|account| account.name).collect();
+        let unknown = self.unexplained("account", first).await?;
+        if unknown.is_empty() {
+            return Ok(0);
+        }
         let mut ended = 0;
-        for account in found.into_iter().filter(|account| !known.contains(&account.name)) {
+        let second = self.world.probe.inventory(target, tag).await?;
+        for account in second.into_iter().filter(|account| unknown.contains(&account.name)) {
             self.note(lease, "account", &account.name).await?;
             self.world.probe.end_account(target, &account).await?;
             if !self.world.probe.look(target, &account).await?.is_gone() {
@@ -117,23 +143,25 @@ impl Close {
         Ok(ended)
     }
 
+    /// Of what a first look showed, what neither the log nor a mint in flight explains. All of it was
+    /// made by walks that had begun by then: once these are over, the log knows what they made. What the
+    /// log no longer knows because it was proven dead is not there any more at a second look.
+    async fn unexplained(&self, field: &str, mut first: HashSet<String>) -> Result<HashSet<String>, Fault> {
+        if first.is_empty() {
+            return Ok(first);
+        }
+        self.in_flight.outlast().await;
+        let known = self.known(&self.world.journal.published().state, field).await?;
+        first.retain(|name| !known.contains(name));
+        Ok(first)
+    }
+
     /// Nobody can look: it stays unproven until the engine would have ended it by itself.
     fn without_inventory(&self, lease: &Lease) -> Result<usize, Fault> {
         if self.world.clock.read().time >= lease.expires {
             return Ok(0);
         }
         Err(Fault::new(FaultKind::Transient, "no inventory is possible before the longest life is over"))
-    }
-
-    /// A lease of another mint in flight is not in the log yet and must not be taken for an orphan.
-    fn wait_for_other_mints(&self, state: &State, lease: &Lease) -> Result<(), Fault> {
-        let other = |it: &&Lease| {
-            it.is_intended() && it.facts.id != lease.facts.id && it.facts.credential == lease.facts.credential
-        };
-        if state.leases.values().filter(other).any(|it| self.in_flight.holds(it.facts.id)) {
-            return Err(Fault::new(FaultKind::Transient, "another secret of this credential is being made"));
-        }
-        Ok(())
     }
 
     /// What the log explains: the opened values of one field of all open leases.
