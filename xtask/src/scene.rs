@@ -13,7 +13,7 @@ use serde_json::Value;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, ExitStatus, Output, Stdio};
 use std::time::Duration;
 
 /// The identities of the scene, by the name of their socket.
@@ -35,6 +35,10 @@ pub struct Options {
     pub kill_at: Option<String>,
     /// Address that the broker uses for OpenBao, if not the real one (a proxy).
     pub engine_address: Option<String>,
+    /// Where the broker's log lies, if not in the scene's folder.
+    pub log_folder: Option<PathBuf>,
+    /// `proof_within` of the broker, for example `1s`.
+    pub proof_within: Option<String>,
 }
 
 /// A scene. Everything is gone when it is dropped.
@@ -47,12 +51,13 @@ pub struct Scene {
     pub made: Made,
     /// `host:port` of the broker.
     pub address: String,
+    /// How it differs; taken in at each start of the broker.
+    pub options: Options,
     binary: PathBuf,
     sockets: Value,
     broker: Option<Running>,
-    _trust: Running,
+    trust: Option<Running>,
     children: Children,
-    options: Options,
     folder: tempdir::Folder,
 }
 
@@ -112,8 +117,8 @@ impl Scene {
         let made = setup_engine(&bao, &postgres, &set_up)?;
         let address = String::new();
         let binary = binary.to_owned();
-        let (broker, _trust) = (None, trust);
-        Ok(Self { bao, postgres, made, address, binary, sockets, broker, _trust, children, options, folder })
+        let (broker, trust) = (None, Some(trust));
+        Ok(Self { bao, postgres, made, address, options, binary, sockets, broker, trust, children, folder })
     }
 
     /// Starts the broker, or starts it again on the same log.
@@ -121,11 +126,8 @@ impl Scene {
     /// # Errors
     /// If it does not say that it listens.
     pub fn start_broker(&mut self) -> Result<()> {
-        let engine = self.options.engine_address.clone().unwrap_or_else(|| self.bao.address.clone());
-        files::write_config(self.folder.path(), &engine, &self.endpoint("broker")?)?;
         let log = fs::OpenOptions::new().create(true).append(true).open(self.broker_log())?;
-        let mut command = Command::new(&self.binary);
-        command.args(["serve", "--config"]).arg(self.folder.path().join("leasehold.toml"));
+        let mut command = self.serve_command()?;
         command.stdout(Stdio::piped()).stderr(log);
         if let Some(point) = self.options.kill_at.take() {
             command.env("LEASEHOLD_KILL_AT", point);
@@ -148,6 +150,60 @@ impl Scene {
     /// If it was not started.
     pub fn broker(&mut self) -> Result<&mut Running> {
         self.broker.as_mut().context("the broker was not started")
+    }
+
+    /// The command that serves the scene's log, as [`Scene::start_broker`] runs it.
+    ///
+    /// # Errors
+    /// If the configuration cannot be written.
+    pub fn serve_command(&self) -> Result<Command> {
+        files::write_config(self.folder.path(), &self.options, &self.bao.address, &self.endpoint("broker")?)?;
+        let mut command = Command::new(&self.binary);
+        command.args(["serve", "--config"]).arg(self.folder.path().join("leasehold.toml"));
+        Ok(command)
+    }
+
+    /// Waits until the broker is gone by itself, and says how it went.
+    ///
+    /// # Errors
+    /// If it stays.
+    pub fn broker_end(&mut self) -> Result<ExitStatus> {
+        let mut broker = self.broker.take().context("the broker was not started")?;
+        wait_for("the broker to be gone", PATIENCE, || broker.child().try_wait().ok().flatten())
+    }
+
+    /// Tells the broker to stop (SIGTERM) and does not wait.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn tell_broker_to_stop(&mut self) -> Result<()> {
+        let id = self.broker()?.child().id().to_string();
+        Command::new("kill").args(["-s", "TERM", &id]).status().context("starting kill")?;
+        Ok(())
+    }
+
+    /// Ends the trust domain: its sockets are gone.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn end_trust(&mut self) -> Result<()> {
+        self.trust.take().context("the trust domain was not started")?.end()?;
+        Ok(())
+    }
+
+    /// Starts the trust domain again, on the same sockets and with new keys, and tells the engine.
+    ///
+    /// # Errors
+    /// If it does not start.
+    pub fn start_trust_again(&mut self) -> Result<()> {
+        let (trust, sockets) = start_trust(&self.binary, self.folder.path(), &self.children)?;
+        self.trust = Some(trust);
+        let keys = serde_json::json!({
+            "jwks_url": text(&sockets, "jwks_url")?, "jwt_supported_algs": ["ES256", "ES384", "RS256"],
+        });
+        self.sockets = sockets;
+        self.bao.must("POST", "auth/jwt/config", &keys)?;
+        Ok(())
     }
 
     /// Kills the broker with SIGKILL.
