@@ -67,7 +67,8 @@ pub struct JwtLogin {
     pub audience: String,
 }
 
-const PROOF_SECONDS_DEFAULT: u64 = 60;
+/// Without `proof_within`.
+pub const PROOF_SECONDS_DEFAULT: u64 = 60;
 const REQUEST_SECONDS_DEFAULT: u64 = 90;
 const SECONDS_ALLOWED: std::ops::RangeInclusive<u64> = 1..=3_600;
 

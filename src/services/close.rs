@@ -7,11 +7,10 @@ use super::commit::Openings;
 use super::end::{opened, probe_of, unrecorded};
 use super::issue::InFlight;
 use super::tokens::tag_of_origin;
-use crate::domain::base::{LeaseId, Span};
+use crate::domain::base::LeaseId;
 use crate::domain::entry::bodies::lease::NotIssuedCause;
 use crate::domain::estate::{Credential, Kind};
 use crate::domain::state::command::OrphanFacts;
-use crate::domain::state::lease::Stage;
 use crate::domain::state::{Command, Finding, Lease, State, Task};
 use crate::ports::{EngineLease, Fault, FaultKind, ProbeTarget};
 use std::collections::HashSet;
@@ -21,18 +20,16 @@ use std::collections::HashSet;
 pub struct Close {
     world: World,
     in_flight: InFlight,
-    proof_within: Span,
 }
 
 impl Close {
-    /// Closes through the given world. An intent that cannot be closed for longer than `proof_within`
-    /// is shown as unproven.
+    /// Closes through the given world.
     #[must_use]
-    pub fn new(world: World, in_flight: InFlight, proof_within: Span) -> Self {
-        Self { world, in_flight, proof_within }
+    pub fn new(world: World, in_flight: InFlight) -> Self {
+        Self { world, in_flight }
     }
 
-    /// Tries once to close an intent whose wait is over.
+    /// Tries once to close an intent whose wait is over. What cannot be closed stands as unproven.
     ///
     /// # Errors
     /// A fault: it is not known yet and must be tried again.
@@ -41,13 +38,15 @@ impl Close {
             return Err(Fault::new(FaultKind::Transient, "its own walk is still under way"));
         }
         let tried = self.try_intent(id).await;
-        if let Err((missing, _)) = &tried {
-            self.note_overdue(id, missing).await;
+        if tried.is_err() {
+            let finding = Finding::Unproven { lease: id, missing: "intent".into() };
+            // If the log cannot take it now, the next try will.
+            let _ = self.world.journal.propose(Command::Found(finding), Vec::new()).await;
         }
-        tried.map_err(|(_, fault)| fault)
+        tried
     }
 
-    async fn try_intent(&self, id: LeaseId) -> Result<(), (&'static str, Fault)> {
+    async fn try_intent(&self, id: LeaseId) -> Result<(), Fault> {
         let published = self.world.journal.published();
         let state = &published.state;
         let Some((lease, task)) = open_intent(state, id) else { return Ok(()) };
@@ -55,27 +54,14 @@ impl Close {
         let found = match credential.kind {
             Kind::Kv => 0,
             Kind::Database | Kind::Pki => {
-                let leases = self.end_leases(lease, credential).await.map_err(|fault| ("engine", fault))?;
-                let accounts = self.end_accounts(state, lease, task, credential).await;
-                leases + accounts.map_err(|fault| ("backend", fault))?
+                let leases = self.end_leases(lease, credential).await?;
+                leases + self.end_accounts(state, lease, task, credential).await?
             }
         };
         crate::failpoint!("in_close");
         let why = if found == 0 { NotIssuedCause::NothingFound } else { NotIssuedCause::FoundAndEnded };
         let finding = Command::Found(Finding::NotIssued { lease: id, why });
-        let closed = self.world.journal.propose(finding, Vec::new()).await;
-        closed.map(|_| ()).map_err(|denial| ("engine", unrecorded(denial)))
-    }
-
-    async fn note_overdue(&self, id: LeaseId, missing: &str) {
-        let published = self.world.journal.published();
-        let Some(lease) = published.state.leases.get(&id) else { return };
-        let Stage::Intended(closable) = lease.stage else { return };
-        if self.world.clock.read().time.since(closable) >= self.proof_within {
-            let finding = Command::Found(Finding::Unproven { lease: id, missing: missing.into() });
-            // If the log cannot take it now, the next try will.
-            let _ = self.world.journal.propose(finding, Vec::new()).await;
-        }
+        self.world.journal.propose(finding, Vec::new()).await.map(|_| ()).map_err(unrecorded)
     }
 
     /// Leases under the credential's path that the log does not explain. They are ended only where

@@ -2,6 +2,9 @@
 //! workloads who call it through the command line. The demo plays on it, and so do tests.
 
 mod files;
+mod trust;
+
+pub use trust::TrustChoice;
 
 use crate::children::{Children, Running};
 use crate::peers::estate::{Made, SetupOptions, setup_engine};
@@ -9,12 +12,13 @@ use crate::peers::openbao::{OpenBao, Options as BaoOptions};
 use crate::peers::postgres::Postgres;
 use crate::peers::{guard, wait_for};
 use anyhow::{Context as _, Result, bail};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Output, Stdio};
 use std::time::Duration;
+use trust::Trust;
 
 /// The identities of the scene, by the name of their socket.
 pub const IDENTITIES: [(&str, &str); 6] = [
@@ -39,6 +43,8 @@ pub struct Options {
     pub log_folder: Option<PathBuf>,
     /// `proof_within` of the broker, for example `1s`.
     pub proof_within: Option<String>,
+    /// Who vouches for the identities.
+    pub trust: TrustChoice,
 }
 
 /// A scene. Everything is gone when it is dropped.
@@ -53,10 +59,8 @@ pub struct Scene {
     pub address: String,
     /// How it differs; taken in at each start of the broker.
     pub options: Options,
-    binary: PathBuf,
-    sockets: Value,
     broker: Option<Running>,
-    trust: Option<Running>,
+    trust: Trust,
     children: Children,
     folder: tempdir::Folder,
 }
@@ -104,10 +108,10 @@ impl Scene {
         let children = Children::new()?;
         let postgres = Postgres::start().context("PostgreSQL")?;
         let bao = OpenBao::start(&BaoOptions::default()).context("OpenBao")?;
-        let (trust, sockets) = start_trust(binary, folder.path(), &children)?;
+        let trust = Trust::start(&options.trust, binary, folder.path(), &children, &IDENTITIES)?;
         files::write_estate(folder.path())?;
         let set_up = SetupOptions {
-            jwks_url: text(&sockets, "jwks_url")?,
+            jwks_url: trust.jwks_url()?,
             broker_subject: BROKER_ID.into(),
             audience: "vault".into(),
             trust_domain: "example.org".into(),
@@ -116,9 +120,7 @@ impl Scene {
         };
         let made = setup_engine(&bao, &postgres, &set_up)?;
         let address = String::new();
-        let binary = binary.to_owned();
-        let (broker, trust) = (None, Some(trust));
-        Ok(Self { bao, postgres, made, address, options, binary, sockets, broker, trust, children, folder })
+        Ok(Self { bao, postgres, made, address, options, broker: None, trust, children, folder })
     }
 
     /// Starts the broker, or starts it again on the same log.
@@ -157,9 +159,10 @@ impl Scene {
     /// # Errors
     /// If the configuration cannot be written.
     pub fn serve_command(&self) -> Result<Command> {
-        files::write_config(self.folder.path(), &self.options, &self.bao.address, &self.endpoint("broker")?)?;
-        let mut command = Command::new(&self.binary);
-        command.args(["serve", "--config"]).arg(self.folder.path().join("leasehold.toml"));
+        let desk = self.trust.desk("broker")?;
+        files::write_config(&desk, &self.options, &self.bao.address, &self.endpoint("broker")?)?;
+        let mut command = self.trust.command("broker")?;
+        command.args(["serve", "--config"]).arg(desk.join("leasehold.toml"));
         Ok(command)
     }
 
@@ -185,10 +188,9 @@ impl Scene {
     /// Ends the trust domain: its sockets are gone.
     ///
     /// # Errors
-    /// If there is none.
+    /// If there is none, or it is not one of development.
     pub fn end_trust(&mut self) -> Result<()> {
-        self.trust.take().context("the trust domain was not started")?.end()?;
-        Ok(())
+        self.trust.end()
     }
 
     /// Starts the trust domain again, on the same sockets and with new keys, and tells the engine.
@@ -196,12 +198,9 @@ impl Scene {
     /// # Errors
     /// If it does not start.
     pub fn start_trust_again(&mut self) -> Result<()> {
-        let (trust, sockets) = start_trust(&self.binary, self.folder.path(), &self.children)?;
-        self.trust = Some(trust);
-        let keys = serde_json::json!({
-            "jwks_url": text(&sockets, "jwks_url")?, "jwt_supported_algs": ["ES256", "ES384", "RS256"],
-        });
-        self.sockets = sockets;
+        self.trust.start_again(&self.children, &IDENTITIES)?;
+        let algorithms = ["ES256", "ES384", "RS256"];
+        let keys = json!({ "jwks_url": self.trust.jwks_url()?, "jwt_supported_algs": algorithms });
         self.bao.must("POST", "auth/jwt/config", &keys)?;
         Ok(())
     }
@@ -240,7 +239,7 @@ impl Scene {
     /// # Errors
     /// If there is no such identity.
     pub fn command(&self, who: &str, words: &[&str]) -> Result<Command> {
-        let mut command = Command::new(&self.binary);
+        let mut command = self.trust.command(who)?;
         command.args(words).stdin(Stdio::null());
         command.env("LEASEHOLD_ADDRESS", &self.address).env("LEASEHOLD_BROKER_ID", BROKER_ID);
         command.env("SPIFFE_ENDPOINT_SOCKET", self.endpoint(who)?);
@@ -301,6 +300,14 @@ impl Scene {
         self.folder.path().join(name).display().to_string()
     }
 
+    /// Path of a file that this identity may make; the same as [`Scene::file`] in the development trust domain.
+    ///
+    /// # Errors
+    /// If there is no such identity.
+    pub fn desk_file(&self, who: &str, name: &str) -> Result<String> {
+        Ok(self.trust.desk(who)?.join(name).display().to_string())
+    }
+
     /// Where the broker's log lines go.
     #[must_use]
     pub fn broker_log(&self) -> PathBuf {
@@ -312,34 +319,12 @@ impl Scene {
     /// # Errors
     /// If there is no such identity.
     pub fn endpoint(&self, who: &str) -> Result<String> {
-        endpoint(&self.sockets, who)
+        self.trust.endpoint(who)
     }
-}
-
-fn endpoint(sockets: &Value, who: &str) -> Result<String> {
-    let found = sockets.pointer(&format!("/identities/{who}/endpoint")).and_then(Value::as_str);
-    Ok(found.with_context(|| format!("no socket for {who} in {sockets}"))?.to_owned())
 }
 
 fn text(value: &Value, key: &str) -> Result<String> {
     Ok(value.get(key).and_then(Value::as_str).with_context(|| format!("no {key} in {value}"))?.to_owned())
-}
-
-fn start_trust(binary: &Path, folder: &Path, children: &Children) -> Result<(Running, Value)> {
-    let mut command = Command::new(binary);
-    command.args(["dev", "trust", "--trust-domain", "example.org", "--dir"]).arg(folder);
-    for (name, id) in IDENTITIES {
-        command.args(["--identity", &format!("{name}={id}")]);
-    }
-    command.stdout(Stdio::piped()).stderr(fs::File::create(folder.join("trust.log"))?);
-    let mut trust = children.start(&mut command)?;
-    let mut lines = BufReader::new(trust.child().stdout.take().context("no stdout")?).lines();
-    let announced = lines.next().transpose()?.unwrap_or_default();
-    let ready = lines.next().transpose()?.unwrap_or_default();
-    if ready != "READY" {
-        bail!("the trust domain did not start: {announced}{ready} {}", fs::read_to_string(folder.join("trust.log"))?);
-    }
-    Ok((trust, serde_json::from_str(&announced)?))
 }
 
 fn policies(binary: &Path, folder: &Path) -> Result<Vec<(String, String)>> {

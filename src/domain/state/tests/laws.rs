@@ -43,7 +43,23 @@ fn forged_entries_name_the_law_they_break() {
         teams: vec![],
         until: desk.now,
     };
+    let mut unasked = Body::TaskRequested(task::Requested {
+        agent: super::desk::name("billing-bot"),
+        credentials: vec![super::desk::name("ledger-ro")],
+        estate_version: 1,
+        needs: vec![],
+        purpose_code: "x".into(),
+        subject: desk.state.tasks[&task].facts.subject.clone(),
+        task: crate::domain::base::TaskId::new(desk.now, [98; 10]),
+        window_seconds: 60,
+    });
+    assert_eq!(forged(&desk, unasked.clone()).unwrap_err().law, "approval", "the owner must be asked");
+    if let Body::TaskRequested(requested) = &mut unasked {
+        requested.needs.push(super::desk::name("payments"));
+    }
+    assert!(forged(&desk, unasked).is_ok());
     for (law, result) in [
+        ("approval", forged(&desk, approved(digest, None))),
         ("lease", forged(&desk, issued)),
         ("approval", forged(&desk, task::Activated { ends: desk.now, task })),
         ("approval", forged(&desk, approved(Digest::of(&[b"other"]), None))),
