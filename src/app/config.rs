@@ -24,6 +24,8 @@ pub struct Config {
     pub operators: BTreeSet<SpiffeId>,
     /// The engine.
     pub vault: Vault,
+    /// How long a proof of an end may be missing before the lease is shown as unproven, in seconds.
+    pub proof_seconds_max: u64,
 }
 
 /// Where the log lives and who it is.
@@ -65,8 +67,10 @@ pub struct JwtLogin {
     pub audience: String,
 }
 
+/// Without `proof_within`.
+pub const PROOF_SECONDS_DEFAULT: u64 = 60;
 const REQUEST_SECONDS_DEFAULT: u64 = 90;
-const REQUEST_SECONDS: std::ops::RangeInclusive<u64> = 1..=3_600;
+const SECONDS_ALLOWED: std::ops::RangeInclusive<u64> = 1..=3_600;
 
 impl Config {
     /// Reads the text of a `leasehold.toml`.
@@ -86,6 +90,7 @@ fn read(root: &mut Fields<'_>, notes: &mut Notes<'_>) -> Option<Config> {
     let log = root.table_needed("log", notes).and_then(|log| read_log(log, notes));
     let operators = root.table("bootstrap", notes).map(|bootstrap| read_bootstrap(bootstrap, notes));
     let vault = root.table_needed("vault", notes).and_then(|vault| read_vault(vault, notes));
+    let proof_seconds = root.text("proof_within", notes, seconds_up_to_an_hour);
     Some(Config {
         trust_domain: trust_domain?,
         federated,
@@ -94,6 +99,7 @@ fn read(root: &mut Fields<'_>, notes: &mut Notes<'_>) -> Option<Config> {
         log: log?,
         operators: operators.unwrap_or_default(),
         vault: vault?,
+        proof_seconds_max: proof_seconds.unwrap_or(PROOF_SECONDS_DEFAULT),
     })
 }
 
@@ -122,7 +128,7 @@ fn read_vault(mut vault: Fields<'_>, notes: &mut Notes<'_>) -> Option<Vault> {
     let address = vault.text_needed("address", notes, address);
     let ca_file = vault.text("ca_file", notes, path);
     let namespace = vault.text("namespace", notes, word);
-    let seconds = vault.text("max_request_duration", notes, request_seconds);
+    let seconds = vault.text("max_request_duration", notes, seconds_up_to_an_hour);
     let jwt = vault.table_needed("auth", notes).and_then(|auth| read_auth(auth, notes));
     vault.close(notes);
     Some(Vault {
@@ -188,9 +194,9 @@ fn address(text: &str) -> Result<String, &'static str> {
     if known { Ok(text.trim_end_matches('/').into()) } else { Err("begins with https:// (http:// on loopback only)") }
 }
 
-fn request_seconds(text: &str) -> Result<u64, String> {
+fn seconds_up_to_an_hour(text: &str) -> Result<u64, String> {
     let seconds = crate::domain::base::Span::parse(text).map_err(|no| no.to_string())?.seconds();
-    if REQUEST_SECONDS.contains(&seconds) { Ok(seconds) } else { Err("is between 1s and 1h".into()) }
+    if SECONDS_ALLOWED.contains(&seconds) { Ok(seconds) } else { Err("is between 1s and 1h".into()) }
 }
 
 #[cfg(test)]
@@ -218,7 +224,10 @@ auth = { jwt = { mount = "jwt", role = "leasehold", audience = "vault" } }
     fn a_whole_file_is_read() {
         let config = Config::parse(WHOLE).unwrap();
         assert_eq!(config.log.key_file, PathBuf::from("/var/lib/leasehold/log.key"));
-        assert_eq!(config.vault.request_seconds_max, 2);
+        assert_eq!((config.vault.request_seconds_max, config.proof_seconds_max), (2, PROOF_SECONDS_DEFAULT));
+        let sooner = Config::parse(&format!("proof_within = \"1s\"\n{WHOLE}")).unwrap();
+        assert_eq!(sooner.proof_seconds_max, 1);
+        assert!(Config::parse(&format!("proof_within = \"0s\"\n{WHOLE}")).is_err());
         assert_eq!(config.operators.len(), 1);
         assert_eq!(config.log.mode, "prod");
     }

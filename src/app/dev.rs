@@ -10,7 +10,7 @@ mod database;
 mod engine;
 mod place;
 
-use super::config::{Config, JwtLogin, Log, Vault};
+use super::config::{Config, JwtLogin, Log, PROOF_SECONDS_DEFAULT, Vault};
 use super::connect::SvidConnect;
 use super::{serve, telemetry};
 use crate::adapters::system::OsEntropy;
@@ -138,6 +138,7 @@ fn config(place: &Place, trust: &DevTrust, bao: &Bao) -> Result<Config> {
             jwt: JwtLogin { mount: "jwt".into(), role: "leasehold".into(), audience: engine::AUDIENCE.into() },
             request_seconds_max: bao::REQUEST_SECONDS_MAX,
         },
+        proof_seconds_max: PROOF_SECONDS_DEFAULT,
     })
 }
 

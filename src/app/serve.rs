@@ -10,7 +10,7 @@ use crate::adapters::spire::{ClientCertificate, SpireOptions, SpireTrust, TrustP
 use crate::adapters::sqlite::SqliteStore;
 use crate::adapters::system::{OsEntropy, SystemClock};
 use crate::adapters::vault::{JwtSvidSupplier, Vault, VaultAuth, VaultSettings};
-use crate::domain::base::Time;
+use crate::domain::base::{Span, Time};
 use crate::domain::entry::Body;
 use crate::domain::entry::bodies::log::BrokerStopped;
 use crate::domain::judge::BuiltInRules;
@@ -106,17 +106,17 @@ pub(super) async fn start(config: Config) -> Result<Running> {
         TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;
     let address = listener.local_addr()?;
     let running = Running { address, world: world.clone(), writer, stop: stop.clone(), tasks };
-    let verbs = running.drive(&world);
+    let verbs = running.drive(&world, Span::from_seconds(config.proof_seconds_max));
     running.open_door(&config, listener, trust, verbs)?;
     Ok(running)
 }
 
 impl Running {
-    fn drive(&self, world: &World) -> (Issue, Renew) {
+    fn drive(&self, world: &World, proof_within: Span) -> (Issue, Renew) {
         let tokens = Tokens::new(world.clone());
         let in_flight = InFlight::default();
         let verbs = Verbs {
-            end: End::new(world.clone(), tokens.clone()),
+            end: End::new(world.clone(), tokens.clone(), proof_within),
             close: Close::new(world.clone(), in_flight.clone()),
             renew: Renew::new(world.clone()),
             tokens: tokens.clone(),

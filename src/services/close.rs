@@ -12,7 +12,7 @@ use crate::domain::entry::bodies::lease::NotIssuedCause;
 use crate::domain::estate::{Credential, Kind};
 use crate::domain::state::command::OrphanFacts;
 use crate::domain::state::{Command, Finding, Lease, State, Task};
-use crate::ports::{Fault, FaultKind, ProbeTarget};
+use crate::ports::{EngineLease, Fault, FaultKind, ProbeTarget};
 use std::collections::HashSet;
 
 /// Closes intents.
@@ -34,8 +34,11 @@ impl Close {
     /// # Errors
     /// A fault: it is not known yet and must be tried again.
     pub async fn intent(&self, id: LeaseId) -> Result<(), Fault> {
+        if self.in_flight.holds(id) {
+            return Err(Fault::new(FaultKind::Transient, "its own walk is still under way"));
+        }
         let tried = self.try_intent(id).await;
-        if tried.is_err() && !self.in_flight.holds(id) {
+        if tried.is_err() {
             let finding = Finding::Unproven { lease: id, missing: "intent".into() };
             // If the log cannot take it now, the next try will.
             let _ = self.world.journal.propose(Command::Found(finding), Vec::new()).await;
@@ -44,9 +47,6 @@ impl Close {
     }
 
     async fn try_intent(&self, id: LeaseId) -> Result<(), Fault> {
-        if self.in_flight.holds(id) {
-            return Err(Fault::new(FaultKind::Transient, "its own walk is still under way"));
-        }
         let published = self.world.journal.published();
         let state = &published.state;
         let Some((lease, task)) = open_intent(state, id) else { return Ok(()) };
@@ -54,10 +54,11 @@ impl Close {
         let found = match credential.kind {
             Kind::Kv => 0,
             Kind::Database | Kind::Pki => {
-                let leases = self.end_leases(state, lease, credential).await?;
+                let leases = self.end_leases(lease, credential).await?;
                 leases + self.end_accounts(state, lease, task, credential).await?
             }
         };
+        crate::failpoint!("in_close");
         let why = if found == 0 { NotIssuedCause::NothingFound } else { NotIssuedCause::FoundAndEnded };
         let finding = Command::Found(Finding::NotIssued { lease: id, why });
         self.world.journal.propose(finding, Vec::new()).await.map(|_| ()).map_err(unrecorded)
@@ -65,14 +66,18 @@ impl Close {
 
     /// Leases under the credential's path that the log does not explain. They are ended only where
     /// nobody else draws from the path.
-    async fn end_leases(&self, before: &State, lease: &Lease, credential: &Credential) -> Result<usize, Fault> {
+    async fn end_leases(&self, lease: &Lease, credential: &Credential) -> Result<usize, Fault> {
         if !credential.exclusive {
             return Ok(0);
         }
-        let listed = self.world.engine.leases(credential.path.as_str()).await?;
-        let known = self.known(before, lease, "engine_lease").await?;
+        let path = credential.path.as_str();
+        let first = self.world.engine.leases(path).await?.into_iter().map(|EngineLease(name)| name).collect();
+        let unknown = self.unexplained("engine_lease", first).await?;
+        if unknown.is_empty() {
+            return Ok(0);
+        }
         let mut ended = 0;
-        for found in listed.into_iter().filter(|found| !known.contains(&found.0)) {
+        for found in self.world.engine.leases(path).await?.into_iter().filter(|found| unknown.contains(&found.0)) {
             self.note(lease, "lease", &found.0).await?;
             let proof = self.world.engine.revoke(&found, None, lease.facts.index).await?;
             if !proof.gone_after {
@@ -86,30 +91,34 @@ impl Close {
     /// Accounts at the backend with the tag of one of the task's tokens that no lease explains.
     async fn end_accounts(
         &self,
-        before: &State,
+        state: &State,
         lease: &Lease,
         task: &Task,
         credential: &Credential,
     ) -> Result<usize, Fault> {
-        let Some(target) = probe_of(before, lease) else {
+        let Some(target) = probe_of(state, lease) else {
             return if credential.exclusive { Ok(0) } else { self.without_inventory(lease) };
         };
         let mut ended = 0;
         for token in &task.tokens {
             let Some(tag) = opened(&self.world, token.index, "tag").await? else { continue };
-            if !tag.starts_with(&tag_of_origin(&before.broker.origin)) {
+            if !tag.starts_with(&tag_of_origin(&state.broker.origin)) {
                 continue;
             }
-            ended += self.end_tagged(before, lease, &target, &tag).await?;
+            ended += self.end_tagged(lease, &target, &tag).await?;
         }
         Ok(ended)
     }
 
-    async fn end_tagged(&self, before: &State, lease: &Lease, target: &ProbeTarget, tag: &str) -> Result<usize, Fault> {
-        let found = self.world.probe.inventory(target, tag).await?;
-        let known = self.known(before, lease, "account").await?;
+    async fn end_tagged(&self, lease: &Lease, target: &ProbeTarget, tag: &str) -> Result<usize, Fault> {
+        let first = self.world.probe.inventory(target, tag).await?.into_iter().map(|account| account.name).collect();
+        let unknown = self.unexplained("account", first).await?;
+        if unknown.is_empty() {
+            return Ok(0);
+        }
         let mut ended = 0;
-        for account in found.into_iter().filter(|account| !known.contains(&account.name)) {
+        let second = self.world.probe.inventory(target, tag).await?;
+        for account in second.into_iter().filter(|account| unknown.contains(&account.name)) {
             self.note(lease, "account", &account.name).await?;
             self.world.probe.end_account(target, &account).await?;
             if !self.world.probe.look(target, &account).await?.is_gone() {
@@ -120,6 +129,19 @@ impl Close {
         Ok(ended)
     }
 
+    /// Of what a first look showed, what neither the log nor a mint in flight explains. All of it was
+    /// made by walks that had begun by then: once these are over, the log knows what they made. What the
+    /// log no longer knows because it was proven dead is not there any more at a second look.
+    async fn unexplained(&self, field: &str, mut first: HashSet<String>) -> Result<HashSet<String>, Fault> {
+        if first.is_empty() {
+            return Ok(first);
+        }
+        self.in_flight.outlast().await;
+        let known = self.known(&self.world.journal.published().state, field).await?;
+        first.retain(|name| !known.contains(name));
+        Ok(first)
+    }
+
     /// Nobody can look: it stays unproven until the engine would have ended it by itself.
     fn without_inventory(&self, lease: &Lease) -> Result<usize, Fault> {
         if self.world.clock.read().time >= lease.expires {
@@ -128,23 +150,11 @@ impl Close {
         Err(Fault::new(FaultKind::Transient, "no inventory is possible before the longest life is over"))
     }
 
-    /// What the log explains of an inventory that was just taken: the opened values of one field of
-    /// all leases that were open before the look or are open after it. Whatever was minted before
-    /// the look has its intent in the log by now; while such a mint is under way, nothing can be
-    /// told apart.
-    async fn known(&self, before: &State, lease: &Lease, field: &str) -> Result<HashSet<String>, Fault> {
-        let after = self.world.journal.published();
-        let mint_under_way = |it: &Lease| {
-            it.is_intended() && it.facts.credential == lease.facts.credential && self.in_flight.holds(it.facts.id)
-        };
-        if after.state.leases.values().any(mint_under_way) {
-            return Err(Fault::new(FaultKind::Transient, "another secret of this credential is being made"));
-        }
+    /// What the log explains: the opened values of one field of all open leases.
+    async fn known(&self, state: &State, field: &str) -> Result<HashSet<String>, Fault> {
         let mut known = HashSet::new();
-        for open in before.leases.values().chain(after.state.leases.values()) {
-            if let Some(issued) = open.issued.as_ref().filter(|_| open.facts.credential == lease.facts.credential) {
-                known.extend(opened(&self.world, issued.index, field).await?);
-            }
+        for issued in state.leases.values().filter_map(|lease| lease.issued.as_ref()) {
+            known.extend(opened(&self.world, issued.index, field).await?);
         }
         Ok(known)
     }

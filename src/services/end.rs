@@ -20,10 +20,8 @@ use crate::ports::{Accessor, Account, EngineLease, Fault, FaultKind, ProbeTarget
 pub struct End {
     world: World,
     tokens: Tokens,
+    proof_within: Span,
 }
-
-/// A proof that is missing longer than this is shown as unproven.
-pub const PROOF_MAX: Span = Span::from_seconds(60);
 
 /// What a lease needs to be ended.
 struct Condemned {
@@ -37,10 +35,11 @@ struct Condemned {
 }
 
 impl End {
-    /// Ends through the given world.
+    /// Ends through the given world. A proof that is missing longer than `proof_within` is shown as
+    /// unproven.
     #[must_use]
-    pub fn new(world: World, tokens: Tokens) -> Self {
-        Self { world, tokens }
+    pub fn new(world: World, tokens: Tokens, proof_within: Span) -> Self {
+        Self { world, tokens, proof_within }
     }
 
     /// Tries once to end a lease and to prove it.
@@ -58,10 +57,12 @@ impl End {
     async fn try_lease(&self, id: LeaseId) -> Result<(), (&'static str, Fault)> {
         let condemned = self.condemned(id).await.map_err(|fault| ("engine", fault))?;
         let Some(mut condemned) = condemned else { return Ok(()) };
+        crate::failpoint!("before_revoke");
         self.learn_number(&mut condemned).await;
         let proof = self.at_engine(&condemned).await.map_err(|fault| ("engine", fault))?;
         crate::failpoint!("in_revoke");
         let backend_confirmed = self.at_backend(&condemned).await.map_err(|fault| ("backend", fault))?;
+        crate::failpoint!("after_proof");
         let gone = GoneFacts {
             lease: id,
             backend_confirmed,
@@ -126,7 +127,7 @@ impl End {
         let published = self.world.journal.published();
         let Some(lease) = published.state.leases.get(&id) else { return };
         let Stage::Ending(since, _) = lease.stage else { return };
-        if self.world.clock.read().time.since(since) >= PROOF_MAX {
+        if self.world.clock.read().time.since(since) >= self.proof_within {
             // If the log cannot take it now, the next try will.
             let _ = self.found(Finding::Unproven { lease: id, missing: missing.into() }).await;
         }

@@ -19,7 +19,8 @@ use crate::domain::state::lease::{Intent, step};
 use crate::domain::state::{Ask, Command, Finding, Reply, limits};
 use crate::ports::{EngineLease, FaultKind, MintOrder, MintOutcome, Minted};
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use tokio::sync::watch;
 
 /// Issues secrets.
 #[derive(Clone)]
@@ -31,7 +32,7 @@ pub struct Issue {
 
 /// Leases whose walk is between intent and seal in this process: nobody else may close them.
 #[derive(Clone, Default)]
-pub struct InFlight(Arc<Mutex<HashSet<LeaseId>>>);
+pub struct InFlight(Arc<watch::Sender<HashSet<LeaseId>>>);
 
 struct Flight {
     all: InFlight,
@@ -55,18 +56,26 @@ impl InFlight {
     /// Whether a walk is under way.
     #[must_use]
     pub fn holds(&self, lease: LeaseId) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(&lease)
+        self.0.borrow().contains(&lease)
+    }
+
+    /// Waits until every walk that is under way now is over: what came of it is in the log then, or
+    /// is unknown to it too. Walks that begin meanwhile are not waited for.
+    pub async fn outlast(&self) {
+        let now = self.0.borrow().clone();
+        // The sender lives as long as `self`.
+        let _ = self.0.subscribe().wait_for(|later| later.is_disjoint(&now)).await;
     }
 
     fn enter(&self, lease: LeaseId) -> Flight {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(lease);
+        self.0.send_modify(|all| _ = all.insert(lease));
         Flight { all: self.clone(), lease }
     }
 }
 
 impl Drop for Flight {
     fn drop(&mut self) {
-        self.all.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.lease);
+        self.all.0.send_modify(|all| _ = all.remove(&self.lease));
     }
 }
 
@@ -91,6 +100,7 @@ impl Issue {
     async fn walk(&self, caller: Caller, mark: RequestMark, ask: IssueSecret) -> Result<Sealed, Denial> {
         let _flight = self.in_flight.enter(ask.id);
         let parameters = ask.parameters.clone();
+        crate::failpoint!("before_intent");
         let intent = self.intend(caller, mark, ask).await?;
         crate::failpoint!("after_intent");
         let token = self.token(&intent).await?;
@@ -220,3 +230,6 @@ fn facts(
         value_version,
     }
 }
+
+#[cfg(test)]
+mod tests;

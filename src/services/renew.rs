@@ -37,6 +37,7 @@ impl Renew {
             _ => return Ok(id),
         };
         let engine_expires = self.prolong(id, expires).await.map_err(|fault| refused(&fault))?;
+        crate::failpoint!("after_prolong");
         let facts = RenewedFacts { lease: id, engine_expires, expires, asked_by: Some((caller, mark)) };
         self.world.journal.propose(Command::Found(Finding::Renewed(facts)), Vec::new()).await?;
         Ok(id)

@@ -71,6 +71,7 @@ impl Tokens {
         let tag = self.tag(&published.state.broker.origin);
         let spec = self.spec(task, tag).ok_or_else(over)?;
         let made = self.world.engine.make_token(&spec, task.facts.index).await.map_err(|fault| refused(&fault))?;
+        crate::failpoint!("after_token");
         let MadeToken { token, accessor, expires, engine_request } = made;
         let mut openings = Openings::of(&*self.world.entropy, "token.made");
         let facts = TokenMade {

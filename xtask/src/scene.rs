@@ -12,11 +12,11 @@ use crate::peers::openbao::{OpenBao, Options as BaoOptions};
 use crate::peers::postgres::Postgres;
 use crate::peers::{guard, wait_for};
 use anyhow::{Context as _, Result, bail};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, ExitStatus, Output, Stdio};
 use std::time::Duration;
 use trust::Trust;
 
@@ -39,6 +39,10 @@ pub struct Options {
     pub kill_at: Option<String>,
     /// Address that the broker uses for OpenBao, if not the real one (a proxy).
     pub engine_address: Option<String>,
+    /// Where the broker's log lies, if not in the scene's folder.
+    pub log_folder: Option<PathBuf>,
+    /// `proof_within` of the broker, for example `1s`.
+    pub proof_within: Option<String>,
     /// Who vouches for the identities.
     pub trust: TrustChoice,
 }
@@ -53,10 +57,11 @@ pub struct Scene {
     pub made: Made,
     /// `host:port` of the broker.
     pub address: String,
+    /// How it differs; taken in at each start of the broker.
+    pub options: Options,
     broker: Option<Running>,
     trust: Trust,
     children: Children,
-    options: Options,
     folder: tempdir::Folder,
 }
 
@@ -115,7 +120,7 @@ impl Scene {
         };
         let made = setup_engine(&bao, &postgres, &set_up)?;
         let address = String::new();
-        Ok(Self { bao, postgres, made, address, broker: None, trust, children, options, folder })
+        Ok(Self { bao, postgres, made, address, options, broker: None, trust, children, folder })
     }
 
     /// Starts the broker, or starts it again on the same log.
@@ -123,10 +128,8 @@ impl Scene {
     /// # Errors
     /// If it does not say that it listens.
     pub fn start_broker(&mut self) -> Result<()> {
-        let config = self.write_config()?;
         let log = fs::OpenOptions::new().create(true).append(true).open(self.broker_log())?;
-        let mut command = self.trust.command("broker")?;
-        command.args(["serve", "--config"]).arg(config);
+        let mut command = self.serve_command()?;
         command.stdout(Stdio::piped()).stderr(log);
         if let Some(point) = self.options.kill_at.take() {
             command.env("LEASEHOLD_KILL_AT", point);
@@ -148,9 +151,8 @@ impl Scene {
     /// # Errors
     /// If it cannot be written.
     pub fn write_config(&self) -> Result<PathBuf> {
-        let engine = self.options.engine_address.as_ref().unwrap_or(&self.bao.address);
         let desk = self.trust.desk("broker")?;
-        files::write_config(&desk, engine, &self.endpoint("broker")?)?;
+        files::write_config(&desk, &self.options, &self.bao.address, &self.endpoint("broker")?)?;
         Ok(desk.join("leasehold.toml"))
     }
 
@@ -160,6 +162,56 @@ impl Scene {
     /// If it was not started.
     pub fn broker(&mut self) -> Result<&mut Running> {
         self.broker.as_mut().context("the broker was not started")
+    }
+
+    /// The command that serves the scene's log, as [`Scene::start_broker`] runs it.
+    ///
+    /// # Errors
+    /// If the configuration cannot be written.
+    pub fn serve_command(&self) -> Result<Command> {
+        let config = self.write_config()?;
+        let mut command = self.trust.command("broker")?;
+        command.args(["serve", "--config"]).arg(config);
+        Ok(command)
+    }
+
+    /// Waits until the broker is gone by itself, and says how it went.
+    ///
+    /// # Errors
+    /// If it stays.
+    pub fn broker_end(&mut self) -> Result<ExitStatus> {
+        let mut broker = self.broker.take().context("the broker was not started")?;
+        wait_for("the broker to be gone", PATIENCE, || broker.child().try_wait().ok().flatten())
+    }
+
+    /// Tells the broker to stop (SIGTERM) and does not wait.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn tell_broker_to_stop(&mut self) -> Result<()> {
+        let id = self.broker()?.child().id().to_string();
+        Command::new("kill").args(["-s", "TERM", &id]).status().context("starting kill")?;
+        Ok(())
+    }
+
+    /// Ends the trust domain: its sockets are gone.
+    ///
+    /// # Errors
+    /// If there is none, or it is not one of development.
+    pub fn end_trust(&mut self) -> Result<()> {
+        self.trust.end()
+    }
+
+    /// Starts the trust domain again, on the same sockets and with new keys, and tells the engine.
+    ///
+    /// # Errors
+    /// If it does not start.
+    pub fn start_trust_again(&mut self) -> Result<()> {
+        self.trust.start_again(&self.children, &IDENTITIES)?;
+        let algorithms = ["ES256", "ES384", "RS256"];
+        let keys = json!({ "jwks_url": self.trust.jwks_url()?, "jwt_supported_algs": algorithms });
+        self.bao.must("POST", "auth/jwt/config", &keys)?;
+        Ok(())
     }
 
     /// Kills the broker with SIGKILL.

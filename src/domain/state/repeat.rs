@@ -1,7 +1,6 @@
 //! Repeats: the same request id with the same content gets the same outcome, once.
 
 use super::command::{Ask, Reply};
-use super::lease::Stage;
 use super::{About, State, limits};
 use crate::domain::base::{Digest, LeaseId, TaskId, Time};
 use crate::domain::entry::RequestMark;
@@ -56,8 +55,8 @@ impl State {
     }
 
     fn issued_before(&self, lease: LeaseId) -> Denial {
-        let intended = self.leases.get(&lease).is_some_and(|lease| matches!(lease.stage, Stage::Intended { .. }));
-        if intended {
+        // Also one whose closing is overdue: nobody can say yet that it was served.
+        if self.leases.get(&lease).is_some_and(|lease| lease.issued.is_none()) {
             Denial::new(Reason::StillIntended, "the first attempt with this request id is not decided yet")
         } else {
             Denial::new(Reason::AlreadyIssued, "this request was served; its secret is given once")

@@ -22,6 +22,9 @@ impl State {
             return Err(Denial::not_found());
         }
         match lease.stage {
+            Stage::Unproven(_) if lease.issued.is_none() => {
+                Err(Denial::new(Reason::StillIntended, "the lease is not decided yet"))
+            }
             Stage::Issued => Ok(Decided::one(asked(lease, EndCause::Asked), Reply::Lease(id))),
             Stage::Intended(_) => Err(Denial::new(Reason::StillIntended, "the lease is not decided yet")),
             Stage::Ending(..) | Stage::Unproven(_) => Err(Denial::new(Reason::LeaseEnded, "the lease is ending")),

@@ -7,7 +7,7 @@ use crate::fixtures::world::{WORKLOAD, World as Grounds, connect};
 use hyper_util::rt::TokioIo;
 use leasehold::adapters::spire::ClientCertificate;
 use leasehold::adapters::sqlite::SqliteStore;
-use leasehold::domain::base::SpiffeId;
+use leasehold::domain::base::{Span, SpiffeId};
 use leasehold::domain::entry::Entry;
 use leasehold::domain::judge::BuiltInRules;
 use leasehold::ports::{LogStore, TrustSource};
@@ -225,7 +225,7 @@ async fn open(grounds: &Grounds, world: &World, operator: SpiffeId, stop: &Cance
     let tokens = Tokens::new(world.clone());
     let in_flight = InFlight::default();
     let verbs = Verbs {
-        end: End::new(world.clone(), tokens.clone()),
+        end: End::new(world.clone(), tokens.clone(), Span::from_seconds(60)),
         close: Close::new(world.clone(), in_flight.clone()),
         renew: Renew::new(world.clone()),
         tokens: tokens.clone(),

@@ -14,6 +14,8 @@ pub enum Behaviour {
     Pass,
     /// Holds everything back, both ways, until told otherwise.
     Pause,
+    /// Passes requests on and holds answers back until told otherwise.
+    HoldAnswers,
     /// Passes requests on and, at the first byte of an answer, closes the connection instead.
     DropAnswers,
     /// Closes open connections and takes new ones only to close them.
@@ -114,7 +116,7 @@ impl Shared {
     fn pump(&self, (mut from, mut to): (TcpStream, TcpStream), way: Way) {
         let mut buffer = [0; 16 * 1024];
         while let Ok(length @ 1..) = from.read(&mut buffer) {
-            let behaviour = self.wait_while_paused();
+            let behaviour = self.wait_while_held(way);
             if way == Way::Back && behaviour == Behaviour::DropAnswers {
                 self.dropped_answers.fetch_add(1, Ordering::SeqCst);
                 break;
@@ -126,12 +128,12 @@ impl Shared {
         let _closed = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
     }
 
-    fn wait_while_paused(&self) -> Behaviour {
-        let behaviour = held(&self.behaviour);
-        *self
-            .changed
-            .wait_while(behaviour, |behaviour| *behaviour == Behaviour::Pause)
-            .unwrap_or_else(PoisonError::into_inner)
+    fn wait_while_held(&self, way: Way) -> Behaviour {
+        let is_held = |behaviour: &mut Behaviour| match way {
+            Way::There => *behaviour == Behaviour::Pause,
+            Way::Back => matches!(behaviour, Behaviour::Pause | Behaviour::HoldAnswers),
+        };
+        *self.changed.wait_while(held(&self.behaviour), is_held).unwrap_or_else(PoisonError::into_inner)
     }
 
     fn close_all(&self) {

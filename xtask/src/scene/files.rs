@@ -1,5 +1,6 @@
 //! The files that people would write for the scene.
 
+use super::Options;
 use anyhow::Result;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -82,14 +83,17 @@ fn write(folder: &Path, name: &str, text: &str) -> Result<()> {
     Ok(fs::set_permissions(file, fs::Permissions::from_mode(0o644))?)
 }
 
-pub(super) fn write_config(folder: &Path, engine: &str, endpoint: &str) -> Result<()> {
+pub(super) fn write_config(folder: &Path, options: &Options, engine: &str, endpoint: &str) -> Result<()> {
+    let engine = options.engine_address.as_deref().unwrap_or(engine);
+    let log = options.log_folder.as_deref().unwrap_or(folder).display();
+    let proof = options.proof_within.as_ref().map(|span| format!("proof_within = \"{span}\"\n")).unwrap_or_default();
     let text = format!(
         r#"trust_domain = "example.org"
 workload_api = "{endpoint}"
 listen = "127.0.0.1:0"
-
+{proof}
 [log]
-store = "sqlite:{folder}/log.db"
+store = "sqlite:{log}/log.db"
 origin = "leasehold.example.org/dev"
 mode = "dev"
 
@@ -100,8 +104,7 @@ operators = ["spiffe://example.org/people/platform-lead"]
 address = "{engine}"
 max_request_duration = "2s"
 auth = {{ jwt = {{ mount = "jwt", role = "leasehold", audience = "vault" }} }}
-"#,
-        folder = folder.display()
+"#
     );
     write(folder, "leasehold.toml", &text)
 }

@@ -23,7 +23,7 @@ pub enum TrustChoice {
 
 /// A running source of trust.
 pub(super) enum Trust {
-    Development { sockets: Value, folder: PathBuf, binary: PathBuf, _process: Running },
+    Development { sockets: Value, folder: PathBuf, binary: PathBuf, process: Running },
     Spire { spire: Box<Spire>, binary: PathBuf },
 }
 
@@ -61,6 +61,22 @@ impl Trust {
             }
             Self::Spire { spire, .. } => Ok(spire.endpoint()),
         }
+    }
+
+    /// Ends it, as if it had crashed. Only one of development can be ended alone.
+    pub(super) fn end(&mut self) -> Result<()> {
+        match self {
+            Self::Development { process, .. } => Ok(process.end().map(drop)?),
+            Self::Spire { .. } => bail!("SPIRE ends with its scene"),
+        }
+    }
+
+    /// Starts an ended one again, at the same place with new keys.
+    pub(super) fn start_again(&mut self, children: &Children, identities: &[(&str, &str)]) -> Result<()> {
+        if let Self::Development { folder, binary, .. } = self {
+            *self = development(&binary.clone(), &folder.clone(), children, identities)?;
+        }
+        Ok(())
     }
 
     /// A folder in which this identity may write.
@@ -108,7 +124,7 @@ fn development(binary: &Path, folder: &Path, children: &Children, identities: &[
         bail!("the trust domain did not start: {announced}{ready} {}", fs::read_to_string(folder.join("trust.log"))?);
     }
     let sockets = serde_json::from_str(&announced)?;
-    Ok(Trust::Development { sockets, folder: folder.to_owned(), binary: binary.to_owned(), _process: process })
+    Ok(Trust::Development { sockets, folder: folder.to_owned(), binary: binary.to_owned(), process })
 }
 
 /// Copies of the programs that other user ids run, because a build folder is often private.

@@ -1,6 +1,6 @@
 //! How leases and tasks end: by time, alone, superseded, unproven, rotate-only, after a crash.
 
-use super::desk::Desk;
+use super::desk::{Desk, lease_of};
 use crate::domain::base::Span;
 use crate::domain::entry::bodies::lease::Revocability;
 use crate::domain::entry::bodies::log;
@@ -114,6 +114,23 @@ fn an_overdue_proof_is_shown_and_still_attended() {
     assert_eq!(desk.due(), vec![Duty::EndLease(lease)], "attended until it is proven");
     desk.gone(lease);
     assert!(desk.state.unproven.is_empty());
+}
+
+#[test]
+fn an_intent_that_nobody_can_close_is_unproven_and_not_called_served() {
+    let mut desk = Desk::new();
+    let task = desk.active("ledger-ro");
+    let lease = lease_of(&desk.issue_marked(7, task, "ledger-ro", None).unwrap());
+    desk.decide(Command::Found(Finding::Unproven { lease, missing: "backend".into() })).unwrap();
+    assert!(desk.state.unproven.contains(&lease));
+    assert_eq!(desk.issue_marked(7, task, "ledger-ro", None).unwrap_err().reason, Reason::StillIntended);
+    assert_eq!(desk.ask("people/lead", 5, 91, Ask::RevokeLease(lease)).unwrap_err().reason, Reason::StillIntended);
+    desk.later(limits::SEND_MAX.seconds() + 90);
+    assert!(desk.due().contains(&Duty::CloseIntent(lease)), "attended until it is closed");
+    desk.not_issued(lease);
+    assert!(desk.state.unproven.is_empty());
+    assert!(desk.issue_marked(7, task, "ledger-ro", None).is_ok());
+    assert_eq!(desk.state, desk.refolded());
 }
 
 #[test]
