@@ -154,7 +154,9 @@ impl Issue {
             Ok(durable @ Durable { reply: Reply::Sealed(true), .. }) => {
                 Ok(Sealed { lease: intent.lease, minted, durable, openings })
             }
-            Ok(_) => Err(Denial::new(Reason::EndedMeanwhile, "the task ended while the secret was made")),
+            Ok(_) => {
+                Err(Denial::new(Reason::EndedMeanwhile, "the task or the secret's own time ended while it was made"))
+            }
             Err(denial) => {
                 self.undo(&intent, engine_lease.as_ref()).await;
                 Err(denial)
