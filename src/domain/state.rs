@@ -122,7 +122,7 @@ impl State {
         match finding {
             Finding::TokenMade(made) => self.decide_token_made(made, bench.at),
             Finding::TokenGone { task, token } => self.decide_token_gone(*task, *token),
-            Finding::Minted(minted) => self.decide_seal(minted),
+            Finding::Minted(minted) => self.decide_seal(minted, bench.at),
             Finding::NotIssued { lease, why } => self.decide_not_issued(*lease, *why),
             Finding::Renewed(renewed) => self.decide_renewed(renewed),
             Finding::Accepted(lease) => self.decide_accepted(*lease),
@@ -190,13 +190,13 @@ impl State {
             Body::TokenRevoked(body) => self.apply_token_revoked(body),
             Body::LeaseIntended(body) => self.apply_intended(about, body),
             Body::LeaseIssued(body) => self.apply_issued(about, body),
-            Body::LeaseNotIssued(body) => self.apply_not_issued(body),
+            Body::LeaseNotIssued(body) => self.apply_not_issued(about, body),
             Body::LeaseRenewed(body) => self.apply_renewed(about, body),
             Body::LeaseRevocationRequested(body) => self.apply_revocation_requested(about, body),
             Body::LeaseRevocationAccepted(body) => self.apply_accepted(about, body),
             Body::LeaseRevoked(body) => self.apply_revoked(body),
             Body::LeaseUnproven(body) => self.apply_unproven(about, body),
-            Body::LeaseExpired(body) => self.apply_lease_expired(body),
+            Body::LeaseExpired(body) => self.apply_lease_expired(about, body),
         }
     }
 }

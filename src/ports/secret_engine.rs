@@ -172,7 +172,8 @@ pub trait SecretEngine: Send + Sync {
 
     /// Reads a secret with the task's token, then renews it down to the order's TTL.
     /// `Transient`, `Permanent`, `NotFound`: nothing was minted, or it was ended again and looked up as gone. `Ambiguous`: something may have been, or may
-    /// yet be; close the intent, never repeat.
+    /// yet be; close the intent, never repeat. The request leaves within `limits::MINT_SEND_MAX` of the
+    /// call or never does.
     async fn mint(&self, token: &Secret, order: &MintOrder, entry: u64) -> Result<MintOutcome, Fault>;
 
     /// Sets the lease's remaining life to `increment` (never zero). Returns the engine's own answer.

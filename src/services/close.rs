@@ -4,10 +4,10 @@
 
 use super::World;
 use super::commit::Openings;
-use super::end::{opened, probe_of, unrecorded};
+use super::end::{lost, opened, probe_of, unrecorded};
 use super::issue::InFlight;
 use super::tokens::tag_of_origin;
-use crate::domain::base::LeaseId;
+use crate::domain::base::{LeaseId, Span};
 use crate::domain::entry::bodies::lease::NotIssuedCause;
 use crate::domain::estate::{Credential, Kind};
 use crate::domain::state::command::OrphanFacts;
@@ -97,11 +97,11 @@ impl Close {
         credential: &Credential,
     ) -> Result<usize, Fault> {
         let Some(target) = probe_of(state, lease) else {
-            return if credential.exclusive { Ok(0) } else { self.without_inventory(lease) };
+            return self.without_inventory(state, lease, credential);
         };
         let mut ended = 0;
         for token in &task.tokens {
-            let Some(tag) = opened(&self.world, token.index, "tag").await? else { continue };
+            let tag = opened(&self.world, token.index, "tag").await?.ok_or_else(|| lost("a token's tag"))?;
             if !tag.starts_with(&tag_of_origin(&state.broker.origin)) {
                 continue;
             }
@@ -142,9 +142,19 @@ impl Close {
         Ok(first)
     }
 
-    /// Nobody can look: it stays unproven until the engine would have ended it by itself.
-    fn without_inventory(&self, lease: &Lease) -> Result<usize, Fault> {
-        if self.world.clock.read().time >= lease.expires {
+    /// Nobody can look: it stays unproven until the engine would have ended it by itself. Where all
+    /// leases of a path are known a certificate cannot be overlooked; an account without a lease can,
+    /// and its mint was never cut down to the life that was granted.
+    fn without_inventory(&self, state: &State, lease: &Lease, credential: &Credential) -> Result<usize, Fault> {
+        let over = match credential.kind {
+            Kind::Database => {
+                let latest = state.broker.closable(lease.facts.intended);
+                latest.plus(Span::from_seconds(credential.max_ttl_seconds))
+            }
+            Kind::Pki | Kind::Kv if credential.exclusive => return Ok(0),
+            Kind::Pki | Kind::Kv => lease.expires,
+        };
+        if self.world.clock.read().time >= over {
             return Ok(0);
         }
         Err(Fault::new(FaultKind::Transient, "no inventory is possible before the longest life is over"))

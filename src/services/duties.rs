@@ -1,30 +1,29 @@
-//! The only driver: asks the state what is due, runs each duty at most once at a time in two lanes,
-//! ending first, and lets the outcome become an entry that makes the duty vanish.
+//! The only driver: asks the state what is due, runs each duty at most once at a time in lanes that
+//! cannot starve each other (`turns`), and lets the outcome become an entry that makes it vanish.
 //!
 //! A restart, the end of an outage and a normal day are the same call. Attempts and back-off are
 //! memory only.
+
+mod turns;
 
 use super::World;
 use super::close::Close;
 use super::end::End;
 use super::renew::Renew;
 use super::tokens::Tokens;
-use crate::domain::base::{Span, Time};
-use crate::domain::state::{Command, Duty};
+use crate::domain::base::Name;
+use crate::domain::state::{Command, Duty, State};
 use crate::ports::{Fault, FaultKind};
-use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+use turns::Turns;
 
 /// Runs duties until it is cancelled.
 pub struct Driver {
     world: World,
     verbs: Verbs,
-    running: HashSet<Duty>,
-    waiting: HashMap<Duty, Wait>,
-    lanes: [Arc<Semaphore>; 2],
+    turns: Turns,
 }
 
 /// The verbs that duties call for.
@@ -40,15 +39,6 @@ pub struct Verbs {
     pub tokens: Tokens,
 }
 
-struct Wait {
-    attempts: u32,
-    until: Time,
-}
-
-/// Duties at once in each lane: ending, and all other.
-const LANE_MAX: usize = 16;
-const BACK_OFF_MIN: Duration = Duration::from_millis(200);
-const BACK_OFF_MAX: Duration = Duration::from_secs(15);
 /// Longest time between two looks, in case a wake-up was missed.
 const LOOK_MAX: Duration = Duration::from_secs(5);
 
@@ -56,8 +46,7 @@ impl Driver {
     /// A driver with nothing running.
     #[must_use]
     pub fn new(world: World, verbs: Verbs) -> Self {
-        let lane = || Arc::new(Semaphore::new(LANE_MAX));
-        Self { world, verbs, running: HashSet::new(), waiting: HashMap::new(), lanes: [lane(), lane()] }
+        Self { world, verbs, turns: Turns::default() }
     }
 
     /// Drives until `stop`. What is running then is finished by the task tracker.
@@ -80,18 +69,15 @@ impl Driver {
         let now = self.world.clock.read().time;
         let published = self.world.journal.published();
         for duty in published.state.due(now) {
-            let held_off = self.waiting.get(&duty).is_some_and(|wait| wait.until > now);
-            if held_off || self.running.contains(&duty) {
+            if !self.turns.start(duty, now, || credential_of(&published.state, duty)) {
                 continue;
             }
-            let [ending, other] = &self.lanes;
-            let lane = if duty.is_ending() { ending } else { other };
-            let Ok(place) = Arc::clone(lane).try_acquire_owned() else { continue };
-            self.running.insert(duty);
             let (world, verbs, done) = (self.world.clone(), self.verbs.clone(), done.clone());
+            let running = self.world.tracker.spawn(async move { carry_out(&world, &verbs, duty).await });
             self.world.tracker.spawn(async move {
-                let outcome = carry_out(&world, &verbs, duty).await;
-                drop(place);
+                // A walk that breaks off must not hold its duty for ever.
+                let broke_off = |_| Err(Fault::new(FaultKind::Ambiguous, "the walk of this duty broke off"));
+                let outcome = running.await.unwrap_or_else(broke_off);
                 // The driver may be gone at the end; the next start finds the duty again.
                 let _ = done.send((duty, outcome));
             });
@@ -99,35 +85,33 @@ impl Driver {
     }
 
     fn note(&mut self, duty: Duty, outcome: Result<(), Fault>) {
-        self.running.remove(&duty);
         let now = self.world.clock.read().time;
         let published = self.world.journal.published();
-        self.waiting.retain(|duty, wait| wait.until > now || published.state.still_due(*duty, now));
         if let Err(fault) = &outcome {
             tracing::warn!(?duty, error = %fault, "a duty is not done yet");
         }
         // A duty that says it is done and still stands would spin: it waits like a failed one.
-        if outcome.is_err() || published.state.still_due(duty, now) {
-            let attempts = self.waiting.get(&duty).map_or(0, |wait| wait.attempts);
-            self.waiting.insert(duty, Wait { attempts: attempts + 1, until: now.plus(back_off(attempts)) });
-        } else {
-            self.waiting.remove(&duty);
-        }
+        let again = outcome.is_err() || published.state.still_due(duty, now);
+        self.turns.finish(duty, again, now);
+        self.turns.forget(now, |duty| published.state.still_due(duty, now));
     }
 
     fn until_next(&self) -> Duration {
         let now = self.world.clock.read().time;
         let deadline = self.world.journal.published().state.next_deadline(now);
-        let retry = self.waiting.iter().filter(|(duty, _)| !self.running.contains(duty)).map(|(_, wait)| wait.until);
-        let next = retry.chain(deadline).min();
+        let next = self.turns.next_retry().into_iter().chain(deadline).min();
         next.map_or(LOOK_MAX, |next| next.since(now).to_std().clamp(Duration::from_millis(1), LOOK_MAX))
     }
 }
 
-fn back_off(attempts: u32) -> Span {
-    let factor = 1_u32 << attempts.min(10);
-    let wait = BACK_OFF_MIN.saturating_mul(factor).min(BACK_OFF_MAX);
-    Span::from_millis(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX))
+/// What hangs or fails together: leases of one credential share a backend.
+fn credential_of(state: &State, duty: Duty) -> Option<Name> {
+    match duty {
+        Duty::EndLease(id) | Duty::CloseIntent(id) | Duty::ProlongLease(id) => {
+            state.leases.get(&id).map(|lease| lease.facts.credential.clone())
+        }
+        _ => None,
+    }
 }
 
 async fn carry_out(world: &World, verbs: &Verbs, duty: Duty) -> Result<(), Fault> {

@@ -141,8 +141,11 @@ impl End {
         let published = self.world.journal.published();
         let Some(task) = published.state.tasks.get(&id) else { return Ok(()) };
         for token in task.tokens.iter().filter(|token| !token.gone) {
-            if let Some(accessor) = opened(&self.world, token.index, "accessor").await? {
-                self.world.engine.end_token(&Accessor(accessor), token.index).await?;
+            match opened(&self.world, token.index, "accessor").await? {
+                Some(accessor) => self.world.engine.end_token(&Accessor(accessor), token.index).await?,
+                // Only its own longest life can have ended a token that nobody can name.
+                None if self.world.clock.read().time < token.expires => return Err(lost("a token's accessor")),
+                None => {}
             }
             self.found(Finding::TokenGone { task: id, token: token.index }).await?;
         }
@@ -156,8 +159,7 @@ impl End {
         let Some(issued) = lease.issued.clone() else { return Ok(None) };
         let openings = self.world.store.openings(issued.index).await?;
         let field = |name: &str| openings.iter().find(|(_, o)| o.field == name).map(|(_, o)| o.value.clone());
-        let lost = || Fault::new(FaultKind::Permanent, "the opening of the engine's lease is not in the store");
-        let engine_lease = EngineLease(field("engine_lease").ok_or_else(lost)?);
+        let engine_lease = EngineLease(field("engine_lease").ok_or_else(|| lost("the engine's lease"))?);
         Ok(Some(Condemned {
             id,
             name: lease.facts.credential.clone(),
@@ -172,6 +174,11 @@ impl End {
     async fn found(&self, finding: Finding) -> Result<(), Fault> {
         self.world.journal.propose(Command::Found(finding), Vec::new()).await.map(|_| ()).map_err(unrecorded)
     }
+}
+
+/// What cannot be named can be neither ended nor looked for: no proof may follow.
+pub(super) fn lost(what: &str) -> Fault {
+    Fault::new(FaultKind::Permanent, format!("the opening of {what} is not in the store"))
 }
 
 /// The value behind a commitment of an entry.

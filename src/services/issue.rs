@@ -131,7 +131,8 @@ impl Issue {
     /// and is closed by looking.
     async fn mint(&self, intent: &Intent, token: &HeldToken, parameters: Parameters) -> Result<MintOutcome, Denial> {
         let now = self.world.clock.read().time;
-        let Some(secret) = token.secret().filter(|_| now.since(intent.at) < limits::SEND_MAX) else {
+        let in_time = now.plus(limits::MINT_SEND_MAX) <= intent.at.plus(limits::SEND_MAX);
+        let Some(secret) = token.secret().filter(|_| in_time) else {
             let late = Denial::new(Reason::EngineUnavailable, "the engine took too long to give the task its token");
             return Err(self.not_issued(intent.lease, late).await);
         };
@@ -164,7 +165,9 @@ impl Issue {
             Ok(durable @ Durable { reply: Reply::Sealed(true), .. }) => {
                 Ok(Sealed { lease: intent.lease, minted, durable, openings })
             }
-            Ok(_) => Err(Denial::new(Reason::EndedMeanwhile, "the task ended while the secret was made")),
+            Ok(_) => {
+                Err(Denial::new(Reason::EndedMeanwhile, "the task or the secret's own time ended while it was made"))
+            }
             Err(denial) => {
                 self.undo(&intent, engine_lease.as_ref()).await;
                 Err(denial)

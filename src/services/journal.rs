@@ -3,6 +3,7 @@
 //!
 //! Nobody else appends. Readers take the published state and never wait for the writer.
 
+mod denials;
 mod fold;
 pub mod recent;
 mod writer;
@@ -19,7 +20,9 @@ use crate::ports::{Clock, LogStore};
 use crate::tlog::note::Signer;
 use crate::tlog::tree::Edge;
 use arc_swap::ArcSwap;
+use denials::Denials;
 use recent::Recent;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
@@ -89,6 +92,7 @@ pub struct Journal {
     size: watch::Receiver<u64>,
     fresh: broadcast::Sender<Fresh>,
     recent: Arc<Recent>,
+    denials: Arc<Denials>,
     key: Arc<str>,
 }
 
@@ -116,16 +120,17 @@ impl Journal {
         let (fresh, _) = broadcast::channel(FRESH_MAX);
         let published = Arc::new(ArcSwap::from_pointee(folded));
         let key = parts.signer.verifier().to_string().into();
-        let recent = Arc::<Recent>::default();
+        let (recent, denials) = (Arc::<Recent>::default(), Arc::<Denials>::default());
         let journal = Self {
             queue,
             published: Arc::clone(&published),
             size,
             fresh: fresh.clone(),
             recent: Arc::clone(&recent),
+            denials: Arc::clone(&denials),
             key,
         };
-        let mut writer = writer::Writer { parts, published, size: size_sender, fresh, recent };
+        let mut writer = writer::Writer { parts, published, size: size_sender, fresh, recent, denials };
         writer.take_over().await?;
         Ok((journal, writer.run(waiting)))
     }
@@ -167,6 +172,12 @@ impl Journal {
     #[must_use]
     pub fn recent(&self) -> &Recent {
         &self.recent
+    }
+
+    /// Denials that were counted instead of recorded, since the last call.
+    #[must_use]
+    pub fn take_denials(&self) -> BTreeMap<Reason, u64> {
+        self.denials.take()
     }
 
     /// Verifier key of the log.

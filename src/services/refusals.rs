@@ -1,5 +1,6 @@
 //! Callers who were turned away before anyone knew who they are: counted by reason and summed up in
-//! one entry a minute at the most, so that nobody can fill the log by knocking.
+//! one entry a minute at the most, so that nobody can fill the log by knocking. With them the denials
+//! of verified callers that the journal only counted.
 
 use super::World;
 use crate::domain::base::Time;
@@ -23,6 +24,7 @@ pub async fn sum_up(world: World, take: impl Fn() -> BTreeMap<Reason, u64> + Sen
             () = tokio::time::sleep(INTERVAL) => false,
         };
         sum.add(take());
+        sum.add(world.journal.take_denials());
         sum.record(&world).await;
         if stopped {
             return;

@@ -2,14 +2,14 @@
 //! the task lives. The engine is asked first; what it answers is recorded.
 
 use super::World;
-use super::end::opened;
+use super::end::{opened, unrecorded};
 use super::tokens::refused;
 use crate::domain::base::{LeaseId, Time};
 use crate::domain::entry::RequestMark;
 use crate::domain::reason::{Denial, Reason};
 use crate::domain::state::command::{Caller, RenewLease, RenewedFacts};
 use crate::domain::state::lease::{Stage, step};
-use crate::domain::state::{Ask, Command, Finding, Reply};
+use crate::domain::state::{Ask, Command, Duty, Finding, Reply};
 use crate::ports::{EngineLease, Fault, FaultKind};
 
 /// Prolongs leases.
@@ -38,12 +38,12 @@ impl Renew {
         };
         let engine_expires = self.prolong(id, expires).await.map_err(|fault| refused(&fault))?;
         crate::failpoint!("after_prolong");
-        let facts = RenewedFacts { lease: id, engine_expires, expires, asked_by: Some((caller, mark)) };
+        let facts = RenewedFacts { lease: id, engine_expires, expires: Some(expires), asked_by: Some((caller, mark)) };
         self.world.journal.propose(Command::Found(Finding::Renewed(facts)), Vec::new()).await?;
         Ok(id)
     }
 
-    /// One more step of the engine's clock; `expires` stays.
+    /// One more step of the engine's clock; `expires` stays, also if a caller moves it meanwhile.
     ///
     /// # Errors
     /// The engine's fault, or that of the log.
@@ -52,8 +52,13 @@ impl Renew {
         let Some(lease) = published.state.leases.get(&id).filter(|lease| lease.stage == Stage::Issued) else {
             return Ok(());
         };
+        if lease.is_over(self.world.clock.read().time) {
+            // Nothing prolonged it in time, and the engine has ended it: what is left is the proof.
+            let over = Command::Passed(Duty::ExpireLease(id));
+            return self.world.journal.propose(over, Vec::new()).await.map(|_| ()).map_err(unrecorded);
+        }
         let engine_expires = self.prolong(id, lease.expires).await?;
-        let facts = RenewedFacts { lease: id, engine_expires, expires: lease.expires, asked_by: None };
+        let facts = RenewedFacts { lease: id, engine_expires, expires: None, asked_by: None };
         let recorded = self.world.journal.propose(Command::Found(Finding::Renewed(facts)), Vec::new()).await;
         match recorded {
             // It ended meanwhile: the ending walk sees to the rest.

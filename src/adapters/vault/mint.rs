@@ -10,6 +10,7 @@ use crate::ports::{EngineLease, Fault, FaultKind, MintOrder, MintOutcome, Minted
 use rustify::enums::RequestMethod;
 use serde::de::DeserializeOwned;
 use serde_json::json;
+use std::time::Duration;
 use vaultrs::api::EndpointResult;
 
 /// The remaining life of a lease, as the engine answered.
@@ -25,6 +26,7 @@ impl Inner {
             MintOrder::Database { path, ttl } => self.mint_database(token, path, *ttl, entry).await,
             MintOrder::Certificate { path, csr_pem, spiffe_id, ttl } => {
                 let call = Call::new("signing a certificate", Effect::Changes, RequestMethod::POST, path.as_str());
+                let call = call.place_within(PLACE_MAX);
                 let body = json!({ "csr": csr_pem, "uri_sans": spiffe_id, "ttl": format!("{}s", seconds(*ttl)?), "format": "pem" });
                 self.mint_certificate(token, call.body(body).entry(entry), spiffe_id, *ttl).await
             }
@@ -40,6 +42,7 @@ impl Inner {
     async fn mint_database(&self, token: &Secret, path: &str, ttl: Span, entry: u64) -> Result<MintOutcome, Fault> {
         seconds(ttl)?;
         let call = Call::new("minting credentials", Effect::Changes, RequestMethod::GET, path).entry(entry);
+        let call = call.place_within(PLACE_MAX);
         let read = self.read_as_task::<DatabaseData>(token, &call).await?;
         let engine_request = read.request_id.clone();
         let (lease, life) = (lease_of(&read), self.life_of(&read));
@@ -78,12 +81,18 @@ impl Inner {
         let Some(data) = read.data else {
             return Err(Fault::new(FaultKind::Ambiguous, "the engine signed and gave no certificate"));
         };
-        let is_short = lease.is_none() || u64::from(read.lease_duration) <= ttl.seconds();
+        let latest = self.clock.read().time.plus(ttl).plus(CLOCK_SKEW_MAX);
+        let is_short = match &lease {
+            Some(_) => u64::from(read.lease_duration) <= ttl.seconds(),
+            // It cannot be ended early: its own end is all that bounds it.
+            None => Time::from_unix_seconds(data.expiration) <= latest,
+        };
         if !is_short || !certificate::names_only(&data.certificate, spiffe_id) {
             let why = "the engine's role signs other names or a longer life than were asked for";
             return Err(match &lease {
                 Some(lease) => self.take_back(lease, call.entry.unwrap_or_default(), why).await,
-                None => Fault::new(FaultKind::Permanent, why),
+                // It exists, and nothing can end it: the intent stays open until it is over.
+                None => Fault::new(FaultKind::Ambiguous, why),
             });
         }
         let expires = Some(Time::from_unix_seconds(data.expiration));
@@ -131,6 +140,12 @@ impl Inner {
 fn lease_of<T>(read: &EndpointResult<T>) -> Option<EngineLease> {
     (!read.lease_id.is_empty()).then(|| EngineLease(read.lease_id.clone()))
 }
+
+/// How far the engine's clock may be ahead of ours when it dates a certificate.
+const CLOCK_SKEW_MAX: Span = Span::from_seconds(30);
+/// A mint leaves soon or never: with the wait for a connection this stays within
+/// `limits::MINT_SEND_MAX`, after which an intent without an answer may be closed.
+const PLACE_MAX: Duration = Duration::from_secs(2);
 
 /// Engines count whole seconds, and read zero as their own default.
 fn seconds(span: Span) -> Result<u64, Fault> {

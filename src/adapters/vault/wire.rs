@@ -57,6 +57,8 @@ pub(super) struct Call {
     pub(super) body: Option<Value>,
     /// The log entry that it is made for.
     pub(super) entry: Option<u64>,
+    /// How long it may wait for a place; `None`: as long as for an answer.
+    pub(super) place_within: Option<Duration>,
 }
 
 /// An answer, wiped on drop.
@@ -105,7 +107,8 @@ impl Wire {
         check_path(&call.path)?;
         let token = token.map_or(Some(""), Secret::reveal_text).filter(|token| is_header_text(token));
         let token = token.ok_or_else(|| unusable("the engine's token is not text"))?;
-        let place = tokio::time::timeout(self.deadline, self.places.acquire()).await;
+        let patience = call.place_within.unwrap_or(self.deadline);
+        let place = tokio::time::timeout(patience, self.places.acquire()).await;
         let Ok(Ok(_place)) = place else {
             return Err(Fault::new(FaultKind::Transient, format!("too many calls before {}", call.doing)));
         };
@@ -132,11 +135,16 @@ impl Wire {
 impl Call {
     /// A call without body and query.
     pub(super) fn new(doing: &'static str, effect: Effect, method: RequestMethod, path: impl Into<String>) -> Self {
-        Self { doing, effect, method, path: path.into(), query: None, body: None, entry: None }
+        Self { doing, effect, method, path: path.into(), query: None, body: None, entry: None, place_within: None }
     }
 
     pub(super) fn body(mut self, body: Value) -> Self {
         self.body = Some(body);
+        self
+    }
+
+    pub(super) fn place_within(mut self, patience: Duration) -> Self {
+        self.place_within = Some(patience);
         self
     }
 
@@ -346,6 +354,9 @@ const COMPLAINTS: [(&str, Complaint); 8] = [
     ("Could not find header in config", Complaint::NoSuchThing),
 ];
 /// A connection that is not there after this long will not come.
-const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
+const CONNECT_DEADLINE: Duration = Duration::from_secs(3);
 /// The longest answer that is read; a CRL of a hundred thousand serials fits. Longer ones count as unreadable.
 const ANSWER_BYTES_MAX: usize = 8 << 20;
+
+#[cfg(test)]
+mod tests;

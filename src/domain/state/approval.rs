@@ -52,6 +52,14 @@ impl State {
         if ask.digest != task.facts.digest.to_string() {
             return Err(Denial::new(Reason::DigestMismatch, "the digest is not that of this task"));
         }
+        // A second yes of the same team would only let it cut the first one short.
+        let missing = task.approvals_missing();
+        if !teams.iter().any(|team| missing.contains(team)) {
+            return Err(Denial::new(Reason::TaskDecided, "your team has said yes already"));
+        }
+        if bench.at >= task.facts.requested.plus(limits::PENDING_MAX) {
+            return Err(Denial::new(Reason::TaskDecided, "the request waited too long and is over"));
+        }
         let until = bench.at.plus(ask.valid_for.map_or(limits::APPROVAL_MAX, |asked| asked.min(limits::APPROVAL_MAX)));
         let approved = body::Approved { digest: task.facts.digest, rule: None, task: ask.task, teams, until };
         Ok(Decided::one(Draft::new(approved).caused_by(task.facts.index), Reply::Task(ask.task)))
@@ -119,11 +127,20 @@ impl State {
         if task.stage != Stage::Requested {
             return Err(Broken::new("approval", "an approval of a task that was decided"));
         }
+        if approved.until > about.entry.time.plus(limits::APPROVAL_MAX) {
+            return Err(Broken::new("approval", "an approval holds for longer than the longest one"));
+        }
         let by = match &approved.rule {
             Some(rule) if task.facts.needs.is_empty() => format!("rule:{rule}"),
             Some(_) => return Err(Broken::new("approval", "a rule approved what people must approve")),
             None if about.entry.actor.id == task.facts.subject.as_str() => {
                 return Err(Broken::new("approval", "a requester approved the own request"));
+            }
+            None if about.entry.actor.serial.is_none() => {
+                return Err(Broken::new("approval", "approved without an X.509-SVID"));
+            }
+            None if task.facts.connection.is_some() && task.facts.connection == about.entry.actor.connection => {
+                return Err(Broken::new("approval", "approved on the requester's own connection"));
             }
             None => self.answering(&about.entry.actor.id, &task, &approved.teams)?,
         };

@@ -275,8 +275,8 @@ pub struct RenewedFacts {
     pub lease: LeaseId,
     /// The engine's own end of it now.
     pub engine_expires: Time,
-    /// Until when the secret may be used now.
-    pub expires: Time,
+    /// Until when the secret may be used now; `None`: as before.
+    pub expires: Option<Time>,
     /// The caller's request, if a caller asked.
     pub asked_by: Option<(Caller, RequestMark)>,
 }

@@ -19,9 +19,7 @@ impl State {
         bench: &Bench<'_>,
     ) -> Result<Decided, Denial> {
         let task = self.own_task(caller, ask.task)?;
-        check_active(task, bench)?;
-        let credential = self.granted(task, &ask.credential)?;
-        check_subject(&caller.subject, credential)?;
+        let credential = self.allowed(caller, task, &ask.credential, bench)?;
         check_parameters(credential, &ask.parameters)?;
         self.check_supersedes(ask)?;
         if task.open_leases.len() >= limits::OPEN_LEASES_MAX {
@@ -49,6 +47,22 @@ impl State {
         };
         let draft = Draft::new(intended).caused_by(task.facts.index);
         Ok(Decided::one(draft, Reply::Intent(Box::new(intent))))
+    }
+
+    /// The credential, if at this moment everything still speaks for its use: the task is active, its
+    /// agent has an owner, the estate declares the credential as approved, the proof is good enough.
+    pub(super) fn allowed<'a>(
+        &self,
+        caller: &Caller,
+        task: &'a Task,
+        credential: &Name,
+        bench: &Bench<'_>,
+    ) -> Result<&'a Credential, Denial> {
+        check_active(task, bench)?;
+        self.check_agent(&task.facts.agent, caller.subject.id())?;
+        let credential = self.granted(task, credential)?;
+        check_subject(&caller.subject, credential)?;
+        Ok(credential)
     }
 
     /// The credential as approved, if it is in scope and the estate still declares it so.
@@ -145,8 +159,9 @@ pub(super) fn expiry(
     Ok(expires)
 }
 
-/// The law behind every issue: an approved, active task with this credential in scope.
-pub(super) fn check_law(task: &Task, intended: &body::Intended, entry: &Entry) -> Result<(), Broken> {
+/// The law behind every issue: an approved, active task with this credential in scope, and an estate
+/// that declares the credential as it was approved.
+pub(super) fn check_law(state: &State, task: &Task, intended: &body::Intended, entry: &Entry) -> Result<(), Broken> {
     if entry.actor.id != task.facts.subject.as_str() {
         return Err(Broken::new("subject", "a secret was intended for another than the task's subject"));
     }
@@ -159,8 +174,19 @@ pub(super) fn check_law(task: &Task, intended: &body::Intended, entry: &Entry) -
     if task.approved_until().is_some_and(|until| intended.expires > until) {
         return Err(Broken::new("approval", "a secret was to live beyond its approval"));
     }
-    if !task.facts.scope.contains_key(&intended.credential) {
+    let Some(approved) = task.facts.scope.get(&intended.credential) else {
         return Err(Broken::new("scope", "a secret outside the task's scope was intended"));
+    };
+    if state.estate.credential(&intended.credential) != Some(approved)
+        || intended.estate_version != state.estate.version()
+    {
+        return Err(Broken::new("scope", "a secret was intended on an estate that is not in force"));
+    }
+    if intended.expires > entry.time.plus(Span::from_seconds(approved.max_ttl_seconds)) {
+        return Err(Broken::new("window", "a secret was to live longer than its credential allows"));
+    }
+    if intended.revocability != revocability(approved) {
+        return Err(Broken::new("proof", "a secret of this kind ends in another way"));
     }
     Ok(())
 }

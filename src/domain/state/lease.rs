@@ -137,6 +137,12 @@ impl Lease {
         expiry.min((ahead, Duty::ProlongLease(id)))
     }
 
+    /// Its own time is over, or the engine has ended it because nothing prolonged it in time.
+    #[must_use]
+    pub fn is_over(&self, at: Time) -> bool {
+        self.expires.min(self.engine_end()) <= at
+    }
+
     /// When the engine would end it by itself.
     #[must_use]
     pub fn engine_end(&self) -> Time {
@@ -157,14 +163,15 @@ impl State {
     }
 
     /// A secret exists: it is recorded whatever happened meanwhile; it may be delivered only if
-    /// its task is still active.
-    pub(super) fn decide_seal(&self, minted: &MintedFacts) -> Result<Decided, Denial> {
+    /// its task is still active and its own time is not over.
+    pub(super) fn decide_seal(&self, minted: &MintedFacts, at: Time) -> Result<Decided, Denial> {
         let lease = self.leases.get(&minted.lease).filter(|lease| lease.is_intended()).ok_or_else(closed)?;
         let task = self.tasks.get(&lease.facts.task).ok_or_else(closed)?;
+        let expires = lease.expires.min(minted.engine_expires.filter(|_| !minted.renewable).unwrap_or(lease.expires));
         let issued = body::Issued {
             engine_expires: minted.engine_expires,
             engine_request: minted.engine_request.clone(),
-            expires: lease.expires.min(minted.engine_expires.filter(|_| !minted.renewable).unwrap_or(lease.expires)),
+            expires,
             lease: minted.lease,
             renewable: minted.renewable,
             revocability: minted.revocability,
@@ -173,10 +180,10 @@ impl State {
         };
         let mut draft = Draft::new(issued).caused_by(lease.facts.index);
         draft.commitments.clone_from(&minted.commitments);
-        let active = matches!(task.stage, super::task::Stage::Active(_));
-        let mut decided = Decided::one(draft, Reply::Sealed(active));
+        let live = matches!(task.stage, super::task::Stage::Active(_)) && at < expires;
+        let mut decided = Decided::one(draft, Reply::Sealed(live));
         let old = lease.facts.supersedes.and_then(|old| self.leases.get(&old));
-        if let Some(old) = old.filter(|old| active && old.stage == Stage::Issued) {
+        if let Some(old) = old.filter(|old| live && old.stage == Stage::Issued) {
             let body = body::RevocationRequested { lease: old.facts.id, why: EndCause::Superseded };
             decided.drafts.push(Draft::new(body).caused_by(self.size));
         }
@@ -195,14 +202,13 @@ impl State {
     pub(super) fn decide_renew(&self, caller: &Caller, ask: &RenewLease, bench: &Bench<'_>) -> Result<Decided, Denial> {
         let lease = self.own_lease(caller, ask.lease)?;
         let task = self.own_task(caller, lease.facts.task)?;
-        if lease.stage != Stage::Issued {
+        if lease.stage != Stage::Issued || lease.expires <= bench.at {
             return Err(Denial::new(Reason::LeaseEnded, "the lease is ending"));
         }
-        let renewable = lease.issued.as_ref().is_some_and(|issued| issued.renewable);
-        let credential = task.facts.scope.get(&lease.facts.credential).filter(|_| renewable);
-        let Some(credential) = credential else {
+        if !lease.issued.as_ref().is_some_and(|issued| issued.renewable) {
             return Err(Denial::new(Reason::LeaseNotRenewable, "this kind of secret is not prolonged"));
-        };
+        }
+        let credential = self.allowed(caller, task, &lease.facts.credential, bench)?;
         let expires = issue::expiry(task, credential, &caller.subject, ask.ttl, bench.at)?;
         Ok(Decided::nothing(Reply::Renewal(ask.lease, expires)))
     }
@@ -212,14 +218,14 @@ impl State {
         let Some(lease) = lease else {
             return Err(Denial::new(Reason::LeaseEnded, "the lease ended while it was prolonged"));
         };
-        let body =
-            body::Renewed { engine_expires: renewed.engine_expires, expires: renewed.expires, lease: renewed.lease };
+        let expires = renewed.expires.unwrap_or(lease.expires);
+        let body = body::Renewed { engine_expires: renewed.engine_expires, expires, lease: renewed.lease };
         Ok(Decided::one(Draft::new(body).caused_by(lease.changed), Reply::Lease(renewed.lease)))
     }
 
     pub(super) fn apply_intended(&mut self, about: &About<'_>, intended: &body::Intended) -> Result<(), Broken> {
         let mut task = self.task(intended.task)?.clone();
-        issue::check_law(&task, intended, about.entry)?;
+        issue::check_law(self, &task, intended, about.entry)?;
         if self.leases.contains_key(&intended.lease) {
             return Err(Broken::new("lease", "intended twice"));
         }
@@ -251,7 +257,14 @@ impl State {
         if !lease.is_intended() || issued.expires > lease.expires {
             return Err(Broken::new("intent", "a lease was issued without an intent that allows it"));
         }
-        let ending = matches!(self.task(lease.facts.task)?.stage, super::task::Stage::Ending(..));
+        if issued.revocability != lease.revocability && issued.revocability != Revocability::ExpiryBounded {
+            return Err(Broken::new("proof", "a lease can be ended less surely than was intended"));
+        }
+        let task = self.task(lease.facts.task)?;
+        if task.tokens.iter().all(|token| token.gone) {
+            return Err(Broken::new("token", "a lease was issued without a recorded token of its task"));
+        }
+        let ending = matches!(task.stage, super::task::Stage::Ending(..));
         lease.stage = if ending { Stage::Ending(about.entry.time, false) } else { Stage::Issued };
         lease.revocability = issued.revocability;
         lease.expires = issued.expires;
@@ -267,10 +280,15 @@ impl State {
         Ok(())
     }
 
-    pub(super) fn apply_not_issued(&mut self, not: &body::NotIssued) -> Result<(), Broken> {
+    pub(super) fn apply_not_issued(&mut self, about: &About<'_>, not: &body::NotIssued) -> Result<(), Broken> {
         let lease = self.lease(not.lease)?;
         if lease.issued.is_some() {
             return Err(Broken::new("lease", "an issued lease cannot become not issued"));
+        }
+        // Before, the engine might still have been at work: what was not there could yet come.
+        let early = matches!(lease.stage, Stage::Intended(closable) if about.entry.time < closable);
+        if early && not.why != NotIssuedCause::Refused {
+            return Err(Broken::new("intent", "an intent was closed before the engine's longest request was over"));
         }
         let request = lease.facts.request;
         self.settle_lease(not.lease);
@@ -282,8 +300,9 @@ impl State {
         let mut lease = self.lease(renewed.lease)?.clone();
         let task = self.task(lease.facts.task)?;
         let task_end = if let super::task::Stage::Active(ends) = task.stage { ends } else { about.entry.time };
-        if lease.stage != Stage::Issued || renewed.expires > task_end {
-            return Err(Broken::new("renewal", "a lease was prolonged beyond its task"));
+        let bound = task.approved_until().unwrap_or(task_end).min(task_end);
+        if lease.stage != Stage::Issued || renewed.expires > bound {
+            return Err(Broken::new("renewal", "a lease was prolonged beyond its task or its approval"));
         }
         lease.expires = renewed.expires;
         lease.changed = about.index;

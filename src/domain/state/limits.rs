@@ -18,6 +18,9 @@ pub const STEP_MAX: Span = Span::from_seconds(120);
 pub const STEP_AHEAD: Span = Span::from_seconds(60);
 /// From an intent to the moment when its mint request has left for the engine, at the most.
 pub const SEND_MAX: Span = Span::from_seconds(10);
+/// Of these, from the call of the engine's port until the request has left, at the most: later it
+/// is given up and was never sent.
+pub const MINT_SEND_MAX: Span = Span::from_seconds(5);
 /// Most credentials in one task.
 pub const SCOPE_MAX: usize = 16;
 /// Most open tasks of one subject.

@@ -32,7 +32,7 @@ impl State {
     }
 
     pub(super) fn decide_lease_expired(&self, id: LeaseId, at: Time) -> Result<Decided, Denial> {
-        let lease = self.leases.get(&id).filter(|lease| lease.stage == Stage::Issued && lease.expires <= at);
+        let lease = self.leases.get(&id).filter(|lease| lease.stage == Stage::Issued && lease.is_over(at));
         Ok(match lease {
             Some(lease) => Decided::one(asked(lease, EndCause::Expired), Reply::Done),
             None => Decided::nothing(Reply::Done),
@@ -137,6 +137,15 @@ impl State {
         if revoked.assurance < Assurance::AuthorityConfirmed {
             return Err(Broken::new("proof", "called revoked below authority-confirmed"));
         }
+        let certificate = lease.issued.as_ref().is_some_and(|issued| issued.serial.is_some());
+        if certificate && revoked.crl.as_ref().is_none_or(|crl| crl.number < crl.number_before) {
+            return Err(Broken::new("proof", "a certificate was called revoked without a revocation list"));
+        }
+        let scope = &self.task(lease.facts.task)?.facts.scope;
+        let probed = scope.get(&lease.facts.credential).is_some_and(|credential| credential.probe.is_some());
+        if revoked.assurance == Assurance::EffectConfirmed && !probed {
+            return Err(Broken::new("proof", "seen gone at a backend that nobody looks at"));
+        }
         self.settle_lease(revoked.lease);
         Ok(())
     }
@@ -155,10 +164,14 @@ impl State {
         Ok(())
     }
 
-    pub(super) fn apply_lease_expired(&mut self, expired: &body::Expired) -> Result<(), Broken> {
+    pub(super) fn apply_lease_expired(&mut self, about: &About<'_>, expired: &body::Expired) -> Result<(), Broken> {
         let lease = self.lease(expired.lease)?;
         if lease.revocability == Revocability::Revocable {
             return Err(Broken::new("proof", "a revocable lease was let expire without proof"));
+        }
+        let due = matches!(lease.duty(), Some((when, Duty::SettleLease(_))) if when <= about.entry.time);
+        if !due || expired.revocability != lease.revocability {
+            return Err(Broken::new("proof", "a lease was called over while its secret was alive"));
         }
         self.settle_lease(expired.lease);
         Ok(())

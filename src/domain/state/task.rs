@@ -181,7 +181,7 @@ impl State {
         Ok(Decided::one(draft, Reply::Task(ask.id)))
     }
 
-    fn check_agent(&self, name: &Name, subject: &SpiffeId) -> Result<(), Denial> {
+    pub(super) fn check_agent(&self, name: &Name, subject: &SpiffeId) -> Result<(), Denial> {
         let unknown = || Denial::new(Reason::AgentUnknown, format!("no agent {name} with your SPIFFE ID is declared"));
         let agent = self.estate.agent(name).filter(|agent| agent.spiffe_id.matches(subject)).ok_or_else(unknown)?;
         match self.estate.owner_of(agent) {
@@ -239,11 +239,20 @@ impl State {
             scope.insert(name.clone(), self.estate.credential(name).cloned().ok_or_else(unknown)?);
         }
         let unasked = |credential: &Credential| {
-            let owner = credential.owner.as_ref().filter(|_| credential.sensitivity != Sensitivity::Low);
-            owner.is_some_and(|owner| !requested.needs.contains(owner))
+            let asked = credential.owner.as_ref().is_some_and(|owner| requested.needs.contains(owner));
+            credential.sensitivity != Sensitivity::Low && !asked
         };
         if scope.values().any(unasked) {
             return Err(Broken::new("approval", "a sensitive credential does not need its owner's yes"));
+        }
+        if about.entry.actor.id != requested.subject.as_str() {
+            return Err(Broken::new("subject", "a task was requested in another's name"));
+        }
+        if self.check_agent(&requested.agent, &requested.subject).is_err() {
+            return Err(Broken::new("scope", "a task was requested for an agent that the estate does not declare so"));
+        }
+        if requested.window_seconds > limits::WINDOW_SECONDS_MAX {
+            return Err(Broken::new("window", "a task asks for more than the longest window"));
         }
         if requested.estate_version != self.estate.version() {
             return Err(Broken::new("scope", "judged on an estate that is not in force"));
@@ -280,6 +289,9 @@ impl State {
         let mut task = self.task(body.task)?.clone();
         if !matches!(task.stage, Stage::Approved(_)) {
             return Err(Broken::new("approval", "a task became active without approval"));
+        }
+        if task.approval_lapsed(about.entry.time) || task.tokens.is_empty() {
+            return Err(Broken::new("approval", "a task became active on a lapsed approval or without a token"));
         }
         if body.ends > about.entry.time.plus(task.facts.window) {
             return Err(Broken::new("window", "a task is active for longer than its window"));

@@ -1,6 +1,7 @@
 //! The life of a task and its leases, driven through `decide` and `apply` as the writer does, with
 //! the bytes of every entry written and read back on the way.
 
+mod attack;
 mod desk;
 mod ends;
 mod laws;

@@ -1,6 +1,7 @@
 //! The writer: drains its queue, decides each command in turn on a working copy, appends all that
 //! follows in one transaction, signs one checkpoint, publishes, and then releases every waiter.
 
+use super::denials::Denials;
 use super::fold::StartError;
 use super::recent::{LeaseEnd, Recent, SettledLease};
 use super::{Durable, Fresh, Parts, Published, Waiting, WriterEnd};
@@ -24,6 +25,7 @@ pub(super) struct Writer {
     pub(super) size: watch::Sender<u64>,
     pub(super) fresh: broadcast::Sender<Fresh>,
     pub(super) recent: Arc<Recent>,
+    pub(super) denials: Arc<Denials>,
 }
 
 /// A copy of the published state on which a batch is decided.
@@ -121,7 +123,7 @@ impl Writer {
                 Ok((decided.reply, index))
             }
             Err(denial) => {
-                if let Some(draft) = denied(&proposal.command, &denial) {
+                if let Some(draft) = denied(&proposal.command, &denial, &self.denials, bench.at) {
                     working.append(vec![draft], &(by.0, None), bench.at, Vec::new())?;
                 }
                 Err(denial)
@@ -244,11 +246,11 @@ fn actor_of(command: &Command) -> (Actor, Option<RequestMark>) {
     }
 }
 
-/// What a denial of a verified caller leaves in the log.
-fn denied(command: &Command, denial: &Denial) -> Option<Draft> {
-    let Command::Ask { ask, .. } = command else { return None };
+/// What a denial of a verified caller leaves in the log, unless the log holds enough of them.
+fn denied(command: &Command, denial: &Denial, denials: &Denials, at: Time) -> Option<Draft> {
+    let Command::Ask { ask, caller, .. } = command else { return None };
     let recorded = matches!(denial.reason.class(), Class::PermissionDenied | Class::NotFound);
-    recorded
+    (recorded && denials.records(caller.subject.id(), denial.reason, at))
         .then(|| Draft::new(access::Denied { call: ask.call().into(), reason: denial.reason, target: ask.target() }))
 }
 

@@ -112,7 +112,7 @@ impl Evidence {
     }
 
     async fn stream(&self, request: &Request<v1::StreamEntriesRequest>) -> Outcome<Outflow<v1::StreamEntriesResponse>> {
-        let reader = self.0.reader(request, STREAM)?;
+        self.0.reader(request, STREAM)?;
         let caller = self.0.caller(request)?;
         let asked = request.get_ref();
         let size = self.0.view.published().state.size;
@@ -124,8 +124,8 @@ impl Evidence {
         if !range.is_empty() {
             self.note_reading(caller.clone(), STREAM, range.start, range.end - range.start).await?;
         }
-        let (desk, sight) = (self.0.clone(), Sight::by_office(reader.held));
-        streams::open(&self.0, STREAM, caller, |outlet| deliver(desk, range, sight, outlet))
+        let (desk, who) = (self.0.clone(), caller.clone());
+        streams::open(&self.0, STREAM, caller, |outlet| deliver(desk, range, who, outlet))
     }
 
     /// Durable before anything is shown.
@@ -138,12 +138,14 @@ impl Evidence {
 async fn deliver(
     desk: Desk,
     range: std::ops::Range<u64>,
-    sight: Sight,
+    caller: Caller,
     outlet: Outlet<v1::StreamEntriesResponse>,
 ) -> Result<(), Denial> {
     let mut next = range.start;
     while next < range.end {
         let limit = u32::try_from(range.end - next).unwrap_or(u32::MAX);
+        // An office that was taken away while the stream runs opens nothing more.
+        let sight = Sight::by_office(desk.view.admit(&caller, STREAM)?.held);
         let page = publish::page_with_openings(&desk.world, next, limit).await?;
         // The log never shrinks, so an empty page inside of it cannot be; going on would spin.
         if page.is_empty() {

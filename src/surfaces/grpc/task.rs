@@ -13,7 +13,6 @@ use crate::proto::v1;
 use crate::proto::v1::task_service_server::TaskService;
 use crate::services::commit::Openings;
 use crate::services::journal::Durable;
-use crate::services::view::Reader;
 use convert::{EndAsked, TaskAsked, TaskFilter};
 use std::mem::take;
 use tonic::{Request, async_trait};
@@ -174,22 +173,24 @@ impl Tasks {
     }
 
     fn watch(&self, request: Request<v1::WatchTaskRequest>) -> Outcome<Outflow<v1::WatchTaskResponse>> {
-        let reader = self.0.reader(&request, WATCH)?;
+        self.0.reader(&request, WATCH)?;
         let caller = self.0.caller(&request)?;
         let id = fields::task_id(&request.get_ref().task_id)?;
-        let desk = self.0.clone();
-        streams::open(&self.0, WATCH, caller, |outlet| watch(desk, reader, id, outlet))
+        let (desk, watcher) = (self.0.clone(), caller.clone());
+        streams::open(&self.0, WATCH, caller, |outlet| watch(desk, watcher, id, outlet))
     }
 }
 
 /// Sends the task as it is now and after each change, until nothing of it is left to prove.
-async fn watch(desk: Desk, reader: Reader, id: TaskId, outlet: Outlet<v1::WatchTaskResponse>) -> Result<(), Denial> {
+async fn watch(desk: Desk, watcher: Caller, id: TaskId, outlet: Outlet<v1::WatchTaskResponse>) -> Result<(), Denial> {
     let mut size = desk.world.journal.size();
     let mut last = None;
     loop {
         let log_index = *size.borrow_and_update();
         let now = desk.view.published().state.tasks.get(&id).cloned();
         if last.is_none() || last != Some(now.clone()) {
+            // What the watcher may see follows from the estate of this moment, not of the call's.
+            let reader = desk.view.admit(&watcher, WATCH)?;
             let seen = desk.view.task(&reader, id).await?;
             let gone = seen.gone;
             outlet.send(v1::WatchTaskResponse { task: Some(convert::shown(seen)), log_index }).await?;

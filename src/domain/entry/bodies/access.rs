@@ -18,7 +18,7 @@ body!(
     }
 );
 body!(
-    /// Failed authentications of a while, summed up.
+    /// Failed authentications of a while, summed up, with the denials that are too many to stand alone.
     Refused {
         /// Count by reason code.
         counts: BTreeMap<String, u64>,

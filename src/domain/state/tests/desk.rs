@@ -54,7 +54,7 @@ pub(super) struct Desk {
     pub(super) state: State,
     pub(super) now: Time,
     pub(super) bytes: Vec<Vec<u8>>,
-    chance: u8,
+    pub(super) chance: u8,
 }
 
 pub(super) fn subject(path: &str, now: Time) -> Subject {

@@ -8,15 +8,13 @@ use crate::domain::entry::{Actor, Body, Commitments, Entry};
 use crate::domain::state::Broken;
 use proptest::prelude::*;
 
-fn forged(desk: &Desk, body: impl Into<Body>) -> Result<(), Broken> {
-    let entry = Entry {
-        actor: Actor::broker(),
-        cause: None,
-        commitments: Commitments::new(),
-        request: None,
-        time: desk.now,
-        body: body.into(),
-    };
+pub(super) fn forged(desk: &Desk, body: impl Into<Body>) -> Result<(), Broken> {
+    forged_by(desk, Actor::broker(), body)
+}
+
+pub(super) fn forged_by(desk: &Desk, actor: Actor, body: impl Into<Body>) -> Result<(), Broken> {
+    let entry =
+        Entry { actor, cause: None, commitments: Commitments::new(), request: None, time: desk.now, body: body.into() };
     desk.state.clone().apply(&entry, Digest::of(&[b"x"]))
 }
 
@@ -53,11 +51,18 @@ fn forged_entries_name_the_law_they_break() {
         task: crate::domain::base::TaskId::new(desk.now, [98; 10]),
         window_seconds: 60,
     });
-    assert_eq!(forged(&desk, unasked.clone()).unwrap_err().law, "approval", "the owner must be asked");
+    let requester = Actor { id: desk.state.tasks[&task].facts.subject.to_string(), ..Actor::broker() };
+    let forged_request = |body| forged_by(&desk, requester.clone(), body);
+    assert_eq!(forged_request(unasked.clone()).unwrap_err().law, "approval", "the owner must be asked");
     if let Body::TaskRequested(requested) = &mut unasked {
         requested.needs.push(super::desk::name("payments"));
     }
-    assert!(forged(&desk, unasked).is_ok());
+    assert!(forged_request(unasked.clone()).is_ok());
+    assert_eq!(forged(&desk, unasked.clone()).unwrap_err().law, "subject", "in another's name");
+    if let Body::TaskRequested(requested) = &mut unasked {
+        requested.agent = super::desk::name("stray");
+    }
+    assert_eq!(forged_request(unasked).unwrap_err().law, "scope", "an agent that nobody answers for");
     for (law, result) in [
         ("approval", forged(&desk, approved(digest, None))),
         ("lease", forged(&desk, issued)),

@@ -1,0 +1,30 @@
+//! The wait before a call leaves, against an engine that never answers.
+
+use super::*;
+use crate::adapters::vault::{VaultAuth, VaultSettings};
+use std::time::Instant;
+use tokio::net::TcpListener;
+
+#[tokio::test]
+async fn a_mint_that_finds_no_place_is_given_up_before_it_leaves() {
+    let silent = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let settings = VaultSettings {
+        address: format!("http://{}", silent.local_addr().unwrap()),
+        ca_file: None,
+        namespace: None,
+        auth: VaultAuth::DangerToken(Secret::from_text("t".into())),
+        deadline: Duration::from_secs(2),
+    };
+    let wire = Wire::new(&settings, 1).unwrap();
+    let call = || Call::new("minting", Effect::Changes, RequestMethod::GET, "database/creds/x");
+    let (patient, hurried) = (call(), call().place_within(Duration::from_millis(50)));
+    let begun = Instant::now();
+    let (first, second) = tokio::join!(wire.send(&patient, None), async {
+        let given_up = wire.send(&hurried, None).await;
+        (given_up, begun.elapsed())
+    });
+    assert_eq!(first.err().map(|fault| fault.kind), Some(FaultKind::Ambiguous), "it left, and nobody knows");
+    let (second, waited) = second;
+    assert_eq!(second.err().map(|fault| fault.kind), Some(FaultKind::Transient), "it never left");
+    assert!(waited < Duration::from_secs(2), "it did not wait for the place of the first");
+}
