@@ -1,21 +1,15 @@
 //! The wait before a call leaves, against an engine that never answers.
 
 use super::*;
-use crate::adapters::vault::{VaultAuth, VaultSettings};
 use std::time::Instant;
 use tokio::net::TcpListener;
 
 #[tokio::test]
 async fn a_mint_that_finds_no_place_is_given_up_before_it_leaves() {
     let silent = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let settings = VaultSettings {
-        address: format!("http://{}", silent.local_addr().unwrap()),
-        ca_file: None,
-        namespace: None,
-        auth: VaultAuth::DangerToken(Secret::from_text("t".into())),
-        deadline: Duration::from_secs(2),
-    };
-    let wire = Wire::new(&settings, 1).unwrap();
+    let address = format!("http://{}", silent.local_addr().unwrap());
+    let reach = Reach { address: &address, ca_file: None, namespace: None, deadline: Duration::from_secs(2) };
+    let wire = Wire::new(&reach, 1).unwrap();
     let call = || Call::new("minting", Effect::Changes, RequestMethod::GET, "database/creds/x");
     let (patient, hurried) = (call(), call().place_within(Duration::from_millis(50)));
     let begun = Instant::now();
