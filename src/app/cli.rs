@@ -3,8 +3,9 @@
 
 use super::config::Config;
 use super::connect::SvidConnect;
+use super::doctor::{self, DoctorArgs};
 use super::vault::{self, VaultVerb};
-use super::{serve, telemetry};
+use super::{dev, serve, telemetry};
 use crate::client::{self, Globals};
 use crate::devtrust;
 use anyhow::{Context as _, anyhow};
@@ -38,12 +39,23 @@ pub enum Verb {
         #[arg(long, value_name = "FILE", default_value = "leasehold.toml")]
         config: PathBuf,
     },
-    /// Run parts of a development set-up on this machine.
-    #[command(subcommand)]
-    Dev(DevVerb),
+    /// Run everything for development on this machine: trust domain, OpenBao in memory, broker, a
+    /// sample estate. Leaves nothing behind.
+    #[command(args_conflicts_with_subcommands = true, after_help = DEV)]
+    Dev {
+        /// Of the whole.
+        #[command(flatten)]
+        args: dev::Args,
+        /// One part alone.
+        #[command(subcommand)]
+        part: Option<DevVerb>,
+    },
     /// See what Vault must be told.
     #[command(subcommand)]
     Vault(VaultVerb),
+    /// Check whether Vault and the broker's own side are set up as needed, and say how to mend it.
+    #[command(after_help = DOCTOR)]
+    Doctor(DoctorArgs),
     /// Print a completion script for your shell.
     #[command(
         after_help = "Example:\n  leasehold completions bash > ~/.local/share/bash-completion/completions/leasehold"
@@ -54,7 +66,7 @@ pub enum Verb {
     },
 }
 
-/// Verbs of a development set-up.
+/// Parts of a development set-up that can run alone.
 #[derive(Debug, Subcommand)]
 pub enum DevVerb {
     /// Serve a development trust domain: a real SPIFFE issuer and Workload API.
@@ -85,12 +97,21 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             runtime.context("cannot start the runtime")?.block_on(serve::serve(config))?;
             Ok(ExitCode::SUCCESS)
         }
-        Verb::Dev(DevVerb::Trust(args)) => {
+        Verb::Dev { args, part: None } => {
+            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+            runtime.context("cannot start the runtime")?.block_on(dev::run(args))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Verb::Dev { part: Some(DevVerb::Trust(args)), .. } => {
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
             runtime.context("cannot start the runtime")?.block_on(devtrust::command::run(args, &mut io::stdout()))?;
             Ok(ExitCode::SUCCESS)
         }
         Verb::Vault(verb) => vault::run(verb, cli.globals.json),
+        Verb::Doctor(args) => {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.context("cannot start the runtime")?.block_on(doctor::run(args, &cli.globals))
+        }
         Verb::Completions { shell } => {
             // Into memory first: the generator would panic if the reader left early.
             let mut script = Vec::new();
@@ -112,6 +133,17 @@ fn failpoints() {
         crate::failpoint::arm(&spec);
     }
 }
+
+const DEV: &str = "\
+Example:
+  leasehold dev
+  leasehold --as payments-lead task approve TASK   (in another terminal, in the same folder)";
+
+const DOCTOR: &str = "\
+Exit codes: 0 nothing fails, 1 something fails, 2 usage. docs/operations.md explains each check.
+
+Example:
+  leasehold doctor --estate estate.toml --token-file operator.token";
 
 const DEV_TRUST: &str = "\
 Example:

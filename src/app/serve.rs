@@ -29,7 +29,9 @@ use crate::services::view::View;
 use crate::surfaces::grpc::{self, GrpcParts};
 use crate::surfaces::tls::{Door, DoorLimits, Registry};
 use anyhow::{Context as _, Result, bail};
+use std::future::Future;
 use std::io::Write as _;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -43,7 +45,8 @@ const TRUST_START_MAX: Duration = Duration::from_secs(30);
 const STOP_MAX: Duration = Duration::from_secs(15);
 
 /// A broker that runs.
-struct Running {
+pub(super) struct Running {
+    address: SocketAddr,
     world: World,
     writer: JoinHandle<WriterEnd>,
     stop: CancellationToken,
@@ -55,25 +58,26 @@ struct Running {
 /// # Errors
 /// Whatever kept it from starting, with the next step; or the loss of the log.
 pub async fn serve(config: Config) -> Result<()> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut running = start(config).await?;
-    let lost = tokio::select! {
-        _ = interrupt.recv() => None,
-        _ = terminate.recv() => None,
-        end = &mut running.writer => Some(end),
-    };
-    running.stop(lost.is_some()).await;
-    match lost {
-        None => Ok(()),
-        Some(Ok(end)) => {
-            Err(anyhow::Error::new(end).context("the broker stops: start it again, it folds the log anew"))
-        }
-        Some(Err(join)) => Err(anyhow::Error::new(join).context("the log's writer broke off")),
-    }
+    let end = interruption()?;
+    let running = start(config).await?;
+    running.announce()?;
+    running.until(end).await
 }
 
-async fn start(config: Config) -> Result<Running> {
+/// Listens for SIGINT and SIGTERM from now on; the future ends with the first of them.
+pub(super) fn interruption() -> Result<impl Future<Output = ()> + Send> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+/// Starts a broker that serves.
+pub(super) async fn start(config: Config) -> Result<Running> {
     if config.log.mode == "dev" && !config.listen.ip().is_loopback() {
         bail!("a development log is served on loopback only: correct listen = \"{}\"", config.listen);
     }
@@ -98,9 +102,12 @@ async fn start(config: Config) -> Result<Running> {
     let (journal, writer) = Journal::start(parts).await?;
     let writer = tasks.spawn(writer);
     let world = World { journal, clock, entropy, store, engine, probe, tracker: tasks.clone() };
-    let running = Running { world: world.clone(), writer, stop: stop.clone(), tasks };
+    let listener =
+        TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;
+    let address = listener.local_addr()?;
+    let running = Running { address, world: world.clone(), writer, stop: stop.clone(), tasks };
     let verbs = running.drive(&world);
-    running.open_door(&config, trust, verbs).await?;
+    running.open_door(&config, listener, trust, verbs)?;
     Ok(running)
 }
 
@@ -119,15 +126,18 @@ impl Running {
         (Issue::new(world.clone(), tokens, in_flight), renew)
     }
 
-    async fn open_door(&self, config: &Config, trust: Arc<SpireTrust>, (issue, renew): (Issue, Renew)) -> Result<()> {
+    fn open_door(
+        &self,
+        config: &Config,
+        listener: TcpListener,
+        trust: Arc<SpireTrust>,
+        (issue, renew): (Issue, Renew),
+    ) -> Result<()> {
         let world = &self.world;
         let tls = trust.server_config(Arc::clone(&world.clock), ClientCertificate::Optional, &[b"h2"])?;
         let trust: Arc<dyn TrustSource> = trust;
         let registry = Registry::new(Arc::clone(&trust), Arc::clone(&world.clock), Arc::clone(&world.entropy));
         self.tasks.spawn(Arc::clone(&registry).watch(self.stop.clone()));
-        let listener =
-            TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;
-        let address = listener.local_addr()?;
         let door = Door { tls, registry: Arc::clone(&registry), limits: DoorLimits::default() };
         let sessions = door.open(TcpListenerStream::new(listener), &self.tasks, self.stop.clone());
         let bootstrap = config.operators.iter().cloned().collect();
@@ -139,7 +149,36 @@ impl Running {
                 tracing::error!(%error, "the gRPC surface ended");
             }
         });
-        announce(&address.to_string(), &trust.own_id().to_string(), world.journal.verifier_key())
+        tracing::info!(address = %self.address, id = %trust.own_id(), log_key = %world.journal.verifier_key(), "the broker serves");
+        Ok(())
+    }
+
+    /// Where gRPC is served.
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Tells whoever started the broker where it is: one line, and nothing else goes to stdout.
+    fn announce(&self) -> Result<()> {
+        let mut out = std::io::stdout();
+        let told = writeln!(out, "LISTENING {}", self.address).and_then(|()| out.flush());
+        told.context("nobody reads where the broker listens")
+    }
+
+    /// Serves until `end`, or until the log can no longer be trusted.
+    pub(super) async fn until(mut self, end: impl Future<Output = ()>) -> Result<()> {
+        let lost = tokio::select! {
+            () = end => None,
+            end = &mut self.writer => Some(end),
+        };
+        self.stop(lost.is_some()).await;
+        match lost {
+            None => Ok(()),
+            Some(Ok(end)) => {
+                Err(anyhow::Error::new(end).context("the broker stops: start it again, it folds the log anew"))
+            }
+            Some(Err(join)) => Err(anyhow::Error::new(join).context("the log's writer broke off")),
+        }
     }
 
     /// The door first, then what runs, then the log.
@@ -177,7 +216,8 @@ async fn last_time(store: &dyn LogStore) -> Result<Time> {
         .unwrap_or_default())
 }
 
-fn engine(
+/// The engine, as the broker logs in to it.
+pub(super) fn engine(
     config: &Config,
     trust: &Arc<SpireTrust>,
     clock: &Arc<dyn Clock>,
@@ -212,11 +252,4 @@ fn dsn_supplier(engine: &Arc<dyn SecretEngine>) -> DsnSupplier {
         let (engine, target) = (Arc::clone(&engine), target.clone());
         Box::pin(async move { engine.own_value(&target.dsn_policy, &target.dsn_path, "dsn").await })
     })
-}
-
-/// Tells whoever started the broker where it is: one line, and nothing else goes to stdout.
-fn announce(address: &str, id: &str, key: &str) -> Result<()> {
-    tracing::info!(%address, %id, log_key = %key, "the broker serves");
-    let mut out = std::io::stdout();
-    writeln!(out, "LISTENING {address}").and_then(|()| out.flush()).context("nobody reads where the broker listens")
 }

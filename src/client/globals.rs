@@ -20,7 +20,8 @@ pub struct Globals {
     /// The Workload API that gives you your identity, such as unix:///run/spire/agent.sock.
     #[arg(long, global = true, env = "SPIFFE_ENDPOINT_SOCKET", hide_env_values = true, value_name = "URI")]
     pub socket: Option<String>,
-    /// In a development trust domain: act under this declared name (`.leasehold/sockets/NAME.sock`).
+    /// With `leasehold dev`, in the same folder: act under this declared name. Finds the broker too, unless
+    /// it is named.
     #[arg(long = "as", global = true, value_name = "NAME")]
     pub as_name: Option<String>,
 }
@@ -42,14 +43,16 @@ impl Globals {
     /// # Errors
     /// A usage complaint that names the missing or malformed option.
     pub fn target(&self) -> Result<Target> {
-        let address = required(self.address.as_deref(), "--address", "LEASEHOLD_ADDRESS", "127.0.0.1:8443")?;
+        let near = if self.as_name.is_some() { Near::read() } else { Near::default() };
+        let address = self.address.as_deref().or(near.address.as_deref());
+        let address = required(address, "--address", "LEASEHOLD_ADDRESS", "127.0.0.1:8443")?;
         let address = address.strip_prefix("https://").unwrap_or(address).trim_end_matches('/');
         if address.contains("://") || address.rsplit_once(':').is_none_or(|(_, port)| port.parse::<u16>().is_err()) {
             let what = format!("\"{}\" is not the address of a broker", plain(address));
             return Err(Complaint::usage(what, "write --address as HOST:PORT, such as 127.0.0.1:8443"));
         }
         let id = required(
-            self.broker_id.as_deref(),
+            self.broker_id.as_deref().or(near.broker_id.as_deref()),
             "--broker-id",
             "LEASEHOLD_BROKER_ID",
             "spiffe://example.org/leasehold",
@@ -74,6 +77,25 @@ impl Globals {
             Complaint::usage(format!("the working directory is not readable: {error}"), "use --socket instead of --as")
         })?;
         Ok(format!("unix://{}", here.join(".leasehold/sockets").join(format!("{name}.sock")).display()))
+    }
+}
+
+/// The broker of `leasehold dev` in this folder, as it says itself in `.leasehold/dev.json`.
+#[derive(Debug, Default, PartialEq, Eq, serde::Deserialize)]
+struct Near {
+    address: Option<String>,
+    broker_id: Option<String>,
+}
+
+impl Near {
+    /// Nothing without that file: a broker that is named needs none.
+    fn read() -> Self {
+        let text = std::fs::read_to_string(".leasehold/dev.json").unwrap_or_default();
+        Self::parse(&text).unwrap_or_default()
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        serde_json::from_str(text).ok()
     }
 }
 
@@ -119,6 +141,14 @@ mod tests {
         for name in ["", "../x", "a/b", ".hidden"] {
             assert!(Globals { as_name: Some(name.into()), ..complete() }.target().is_err(), "{name}");
         }
+    }
+
+    #[test]
+    fn the_broker_of_the_folder_says_where_it_is() {
+        let near = Near::parse(r#"{"address":"127.0.0.1:1","broker_id":"spiffe://example.org/leasehold"}"#).unwrap();
+        assert_eq!(near.address.as_deref(), Some("127.0.0.1:1"));
+        assert_eq!(near.broker_id.as_deref(), Some("spiffe://example.org/leasehold"));
+        assert_eq!(Near::parse("half a fi"), None);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The development trust domain from outside: its Workload API to the letter, and clients that
 //! other people wrote (the crate `spiffe`, go-spiffe, PyPI `spiffe`) against it, unchanged.
 
+mod broker;
 mod rust_client;
 mod scene;
 mod server;

@@ -11,10 +11,14 @@
 mod client;
 mod conformance;
 mod contract;
+mod dev;
 mod door;
 mod fixtures;
 mod foreign;
 mod golden;
 mod harness;
 mod real;
+mod sim;
+mod sqlite;
 mod tidy;
+mod wire;

@@ -1,6 +1,7 @@
 //! Against real peers: OpenBao and PostgreSQL, started by the tests and gone with them.
 
 mod bench;
+mod doctor;
 mod engine_facts;
 mod hostile_users;
 mod lab;

@@ -74,6 +74,7 @@ cargo xtask COMMAND
 
   test            everything that must be true: format, lints, both builds, API lint, all tests, canary scan
   demo            one task, one secret, end to end on real parts, told in numbered steps
+                    --spire  on spire-server and spire-agent, from PATH or LEASEHOLD_SPIRE_BIN, as root
                     --json   one JSON object per step on stdout
                     --keep   leave everything running at the end, for a look around
   bench NAME      measure against the floor of the same run; without a name: the list

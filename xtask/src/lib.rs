@@ -5,6 +5,7 @@ pub mod canary;
 pub mod children;
 pub mod figures;
 pub mod scene;
+pub mod spire;
 pub mod story;
 pub mod terminal;
 

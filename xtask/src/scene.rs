@@ -2,6 +2,9 @@
 //! workloads who call it through the command line. The demo plays on it, and so do tests.
 
 mod files;
+mod trust;
+
+pub use trust::TrustChoice;
 
 use crate::children::{Children, Running};
 use crate::peers::estate::{Made, SetupOptions, setup_engine};
@@ -15,6 +18,7 @@ use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
+use trust::Trust;
 
 /// The identities of the scene, by the name of their socket.
 pub const IDENTITIES: [(&str, &str); 6] = [
@@ -35,6 +39,8 @@ pub struct Options {
     pub kill_at: Option<String>,
     /// Address that the broker uses for OpenBao, if not the real one (a proxy).
     pub engine_address: Option<String>,
+    /// Who vouches for the identities.
+    pub trust: TrustChoice,
 }
 
 /// A scene. Everything is gone when it is dropped.
@@ -47,10 +53,8 @@ pub struct Scene {
     pub made: Made,
     /// `host:port` of the broker.
     pub address: String,
-    binary: PathBuf,
-    sockets: Value,
     broker: Option<Running>,
-    _trust: Running,
+    trust: Trust,
     children: Children,
     options: Options,
     folder: tempdir::Folder,
@@ -99,10 +103,10 @@ impl Scene {
         let children = Children::new()?;
         let postgres = Postgres::start().context("PostgreSQL")?;
         let bao = OpenBao::start(&BaoOptions::default()).context("OpenBao")?;
-        let (trust, sockets) = start_trust(binary, folder.path(), &children)?;
+        let trust = Trust::start(&options.trust, binary, folder.path(), &children, &IDENTITIES)?;
         files::write_estate(folder.path())?;
         let set_up = SetupOptions {
-            jwks_url: text(&sockets, "jwks_url")?,
+            jwks_url: trust.jwks_url()?,
             broker_subject: BROKER_ID.into(),
             audience: "vault".into(),
             trust_domain: "example.org".into(),
@@ -111,9 +115,7 @@ impl Scene {
         };
         let made = setup_engine(&bao, &postgres, &set_up)?;
         let address = String::new();
-        let binary = binary.to_owned();
-        let (broker, _trust) = (None, trust);
-        Ok(Self { bao, postgres, made, address, binary, sockets, broker, _trust, children, options, folder })
+        Ok(Self { bao, postgres, made, address, broker: None, trust, children, options, folder })
     }
 
     /// Starts the broker, or starts it again on the same log.
@@ -121,11 +123,10 @@ impl Scene {
     /// # Errors
     /// If it does not say that it listens.
     pub fn start_broker(&mut self) -> Result<()> {
-        let engine = self.options.engine_address.clone().unwrap_or_else(|| self.bao.address.clone());
-        files::write_config(self.folder.path(), &engine, &self.endpoint("broker")?)?;
+        let config = self.write_config()?;
         let log = fs::OpenOptions::new().create(true).append(true).open(self.broker_log())?;
-        let mut command = Command::new(&self.binary);
-        command.args(["serve", "--config"]).arg(self.folder.path().join("leasehold.toml"));
+        let mut command = self.trust.command("broker")?;
+        command.args(["serve", "--config"]).arg(config);
         command.stdout(Stdio::piped()).stderr(log);
         if let Some(point) = self.options.kill_at.take() {
             command.env("LEASEHOLD_KILL_AT", point);
@@ -140,6 +141,17 @@ impl Scene {
         address.clone_into(&mut self.address);
         self.broker = Some(broker);
         Ok(())
+    }
+
+    /// Writes the broker's `leasehold.toml`, which [`Scene::start_broker`] also does; gives its path.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn write_config(&self) -> Result<PathBuf> {
+        let engine = self.options.engine_address.as_ref().unwrap_or(&self.bao.address);
+        let desk = self.trust.desk("broker")?;
+        files::write_config(&desk, engine, &self.endpoint("broker")?)?;
+        Ok(desk.join("leasehold.toml"))
     }
 
     /// The running broker.
@@ -184,7 +196,7 @@ impl Scene {
     /// # Errors
     /// If there is no such identity.
     pub fn command(&self, who: &str, words: &[&str]) -> Result<Command> {
-        let mut command = Command::new(&self.binary);
+        let mut command = self.trust.command(who)?;
         command.args(words).stdin(Stdio::null());
         command.env("LEASEHOLD_ADDRESS", &self.address).env("LEASEHOLD_BROKER_ID", BROKER_ID);
         command.env("SPIFFE_ENDPOINT_SOCKET", self.endpoint(who)?);
@@ -234,7 +246,7 @@ impl Scene {
     pub fn settled(&self, who: &str, lease: &str) -> Result<Value> {
         wait_for("the lease to be settled", PATIENCE, || {
             let seen = self.json(who, &["lease", "show", lease]).ok()?;
-            let state = seen["state"].as_str()?.to_lowercase();
+            let state = seen.get("state")?.as_str()?.to_lowercase();
             ["revoked", "not_issued", "not issued", "expired"].iter().any(|end| state.contains(end)).then_some(seen)
         })
     }
@@ -243,6 +255,22 @@ impl Scene {
     #[must_use]
     pub fn file(&self, name: &str) -> String {
         self.folder.path().join(name).display().to_string()
+    }
+
+    /// What to type before a verb to run it as this identity, in another terminal.
+    ///
+    /// # Errors
+    /// If there is no such identity.
+    pub fn typed(&self, who: &str) -> Result<String> {
+        self.trust.typed(who)
+    }
+
+    /// Path of a file that this identity may make; the same as [`Scene::file`] in the development trust domain.
+    ///
+    /// # Errors
+    /// If there is no such identity.
+    pub fn desk_file(&self, who: &str, name: &str) -> Result<String> {
+        Ok(self.trust.desk(who)?.join(name).display().to_string())
     }
 
     /// Where the broker's log lines go.
@@ -256,34 +284,12 @@ impl Scene {
     /// # Errors
     /// If there is no such identity.
     pub fn endpoint(&self, who: &str) -> Result<String> {
-        endpoint(&self.sockets, who)
+        self.trust.endpoint(who)
     }
-}
-
-fn endpoint(sockets: &Value, who: &str) -> Result<String> {
-    let found = sockets.pointer(&format!("/identities/{who}/endpoint")).and_then(Value::as_str);
-    Ok(found.with_context(|| format!("no socket for {who} in {sockets}"))?.to_owned())
 }
 
 fn text(value: &Value, key: &str) -> Result<String> {
-    Ok(value[key].as_str().with_context(|| format!("no {key} in {value}"))?.to_owned())
-}
-
-fn start_trust(binary: &Path, folder: &Path, children: &Children) -> Result<(Running, Value)> {
-    let mut command = Command::new(binary);
-    command.args(["dev", "trust", "--trust-domain", "example.org", "--dir"]).arg(folder);
-    for (name, id) in IDENTITIES {
-        command.args(["--identity", &format!("{name}={id}")]);
-    }
-    command.stdout(Stdio::piped()).stderr(fs::File::create(folder.join("trust.log"))?);
-    let mut trust = children.start(&mut command)?;
-    let mut lines = BufReader::new(trust.child().stdout.take().context("no stdout")?).lines();
-    let announced = lines.next().transpose()?.unwrap_or_default();
-    let ready = lines.next().transpose()?.unwrap_or_default();
-    if ready != "READY" {
-        bail!("the trust domain did not start: {announced}{ready} {}", fs::read_to_string(folder.join("trust.log"))?);
-    }
-    Ok((trust, serde_json::from_str(&announced)?))
+    Ok(value.get(key).and_then(Value::as_str).with_context(|| format!("no {key} in {value}"))?.to_owned())
 }
 
 fn policies(binary: &Path, folder: &Path) -> Result<Vec<(String, String)>> {

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 use xtask::peers::wait_for;
-use xtask::scene::{self, Scene};
+use xtask::scene::{self, Scene, TrustChoice};
+use xtask::spire::{self, Programs};
 use xtask::story::{Story, Told};
 
 /// What the caller asked for.
@@ -16,6 +17,7 @@ use xtask::story::{Story, Told};
 pub(super) struct Options {
     json: bool,
     keep: bool,
+    spire: bool,
 }
 
 impl Options {
@@ -25,6 +27,7 @@ impl Options {
             match *flag {
                 "--json" => options.json = true,
                 "--keep" => options.keep = true,
+                "--spire" => options.spire = true,
                 other => return Err(Usage(format!("`demo` takes no `{other}`")).into()),
             }
         }
@@ -43,9 +46,16 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(super) fn run(options: &Options) -> Result<Outcome> {
     let told = if options.json { Told::ToMachines } else { Told::ToPeople };
+    let trust = match choose(options.spire) {
+        Ok(trust) => trust,
+        Err(why) => {
+            eprintln!("{}demo --spire: {why:#}", xtask::NOT_RUN);
+            return Ok(Outcome::Failed);
+        }
+    };
     let mut story = Story::new(told);
     let binary = story.step("build leasehold", || Ok(("leasehold is built".into(), build()?)))?;
-    let scene = story.step("start PostgreSQL, OpenBao, a trust domain and the broker", || start(&binary))?;
+    let scene = story.step("start PostgreSQL, OpenBao, a trust domain and the broker", || start(&binary, trust))?;
     let task = ask(&mut story, &scene)?;
     let login = draw(&mut story, &scene, &task)?;
     finish(&mut story, &scene, &task, &login)?;
@@ -63,9 +73,20 @@ fn build() -> Result<PathBuf> {
     xtask::scene::built_binary()
 }
 
-fn start(binary: &Path) -> Result<(String, Scene)> {
-    let scene = Scene::start(binary, scene::Options::default())?;
-    let sentence = format!("the broker serves on {} and an estate is in force", scene.address);
+/// What cannot be shown here is said before anything is started.
+fn choose(spire: bool) -> Result<TrustChoice> {
+    if !spire {
+        return Ok(TrustChoice::Development);
+    }
+    let programs = Programs::find()?;
+    spire::only_root()?;
+    Ok(TrustChoice::Spire(programs))
+}
+
+fn start(binary: &Path, trust: TrustChoice) -> Result<(String, Scene)> {
+    let who = if trust == TrustChoice::Development { "the development trust domain" } else { "SPIRE" };
+    let scene = Scene::start(binary, scene::Options { trust, ..scene::Options::default() })?;
+    let sentence = format!("{who} vouches, the broker serves on {} and an estate is in force", scene.address);
     Ok((sentence, scene))
 }
 
@@ -150,7 +171,7 @@ fn finish(story: &mut Story, scene: &Scene, task: &str, login: &Login) -> Result
 /// The evidence, checked without the broker.
 fn check(story: &mut Story, scene: &Scene, binary: &Path) -> Result<()> {
     let (bundle, key) = story.step("the auditor saves the log", || {
-        let bundle = scene.file("log.bundle");
+        let bundle = scene.desk_file("auditor", "log.bundle")?;
         scene.ok("auditor", &["evidence", "save", &bundle])?;
         let key = find(&scene.json("auditor", &["evidence", "checkpoint"])?, "verifier_key")?;
         Ok((format!("the auditor saves the log; its key is {key}"), (bundle, key)))
@@ -176,8 +197,7 @@ fn check(story: &mut Story, scene: &Scene, binary: &Path) -> Result<()> {
 fn look_around(scene: &Scene) -> Result<()> {
     eprintln!("everything keeps running until Enter. In another terminal:");
     eprintln!("  export LEASEHOLD_ADDRESS={} LEASEHOLD_BROKER_ID={}", scene.address, scene::BROKER_ID);
-    eprintln!("  export SPIFFE_ENDPOINT_SOCKET={}", scene.endpoint("operator")?);
-    eprintln!("  leasehold status");
+    eprintln!("  {} status", scene.typed("operator")?);
     std::io::stdin().read_line(&mut String::new())?;
     Ok(())
 }
@@ -203,4 +223,17 @@ fn find(value: &Value, key: &str) -> Result<String> {
         }
     }
     Ok(search(value, key).with_context(|| format!("no {key} in the answer"))?.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_are_read_in_any_order_and_others_refused() {
+        let parsed = Options::parse(&["--spire", "--json"]).unwrap();
+        assert_eq!(parsed, Options { json: true, keep: false, spire: true });
+        assert_eq!(Options::parse(&[]).unwrap(), Options::default());
+        assert!(Options::parse(&["--spires"]).unwrap_err().is::<Usage>());
+    }
 }

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 const ESTATE: &str = r#"# Who exists, who answers for what.
@@ -69,10 +70,16 @@ window = "20m"
 "#;
 
 pub(super) fn write_estate(folder: &Path) -> Result<()> {
-    fs::write(folder.join("estate.toml"), ESTATE)?;
-    fs::write(folder.join("billing.task.toml"), TASK)?;
-    fs::write(folder.join("low.task.toml"), LOW_TASK)?;
-    Ok(())
+    write(folder, "estate.toml", ESTATE)?;
+    write(folder, "billing.task.toml", TASK)?;
+    write(folder, "low.task.toml", LOW_TASK)
+}
+
+/// On SPIRE each identity has a user id of its own, and all of them read these files, whatever our umask.
+fn write(folder: &Path, name: &str, text: &str) -> Result<()> {
+    let file = folder.join(name);
+    fs::write(&file, text)?;
+    Ok(fs::set_permissions(file, fs::Permissions::from_mode(0o644))?)
 }
 
 pub(super) fn write_config(folder: &Path, engine: &str, endpoint: &str) -> Result<()> {
@@ -96,6 +103,5 @@ auth = {{ jwt = {{ mount = "jwt", role = "leasehold", audience = "vault" }} }}
 "#,
         folder = folder.display()
     );
-    fs::write(folder.join("leasehold.toml"), text)?;
-    Ok(())
+    write(folder, "leasehold.toml", &text)
 }
