@@ -27,7 +27,7 @@ body!(
     }
 );
 body!(
-    /// A backend credential with our tag that the log did not account for. It was ended.
+    /// A backend credential with our tag that the log did not account for. Written before it is ended.
     /// Commitment: `account` or `engine_lease`.
     OrphanFound {
         /// Name of the credential.

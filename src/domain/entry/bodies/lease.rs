@@ -79,7 +79,7 @@ body!(
 );
 body!(
     /// The secret exists and its record is durable before it is handed over.
-    /// Commitments: `engine_lease`; for databases `account` and `account_number`.
+    /// Commitments: `engine_lease`, if the engine gave one; for databases `account`.
     Issued {
         /// When the engine would end it by itself, as the engine answered.
         #[serde(default, skip_serializing_if = "Option::is_none")]
