@@ -4,6 +4,7 @@ pub mod cli;
 pub mod config;
 pub mod connect;
 pub mod dev;
+pub mod doctor;
 pub mod log_key;
 pub mod serve;
 pub mod telemetry;

@@ -8,6 +8,7 @@ pub mod fault;
 pub mod log_store;
 pub mod probe;
 pub mod secret_engine;
+pub mod survey;
 pub mod trust_source;
 
 pub use clock::{Clock, Reading};
@@ -19,4 +20,5 @@ pub use secret_engine::{
     Accessor, EngineHealth, EngineLease, MadeToken, MintOrder, MintOutcome, Minted, RevocationProof, SecretEngine,
     TokenSpec,
 };
+pub use survey::Surveyor;
 pub use trust_source::TrustSource;

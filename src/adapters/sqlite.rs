@@ -1,168 +1,134 @@
-//! The embedded log store: one SQLite file, write-ahead log, `synchronous=FULL`, one writer thread.
+//! The embedded log store: one SQLite file, write-ahead log, `synchronous=FULL`.
 //!
-//! A second process on the same file is refused by a lock beside it. Whoever can write the file can
-//! destroy the log, and anyone who holds an older checkpoint sees that; changing an entry unseen
-//! is not possible.
+//! Two threads own one connection each: one appends, one reads. A second process on the same file
+//! is refused by a lock beside it. Whoever can write the file can destroy the log, and anyone who
+//! holds an older checkpoint sees that; changing an entry unseen is not possible. No table here is
+//! an index of anything: what can be computed from the log is kept elsewhere.
 
+mod fault;
+mod lane;
+mod place;
+mod read;
 mod schema;
 mod write;
 
 use crate::domain::entry::{Commitment, Opening};
 use crate::ports::{AppendError, Batch, Fault, FaultKind, Head, LogStore, StoredEntry};
 use async_trait::async_trait;
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
-use std::fs::{self, File, OpenOptions};
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
-use std::sync::mpsc;
-use std::thread;
-use tokio::sync::oneshot;
+use lane::{Lane, Lost};
+use place::Lock;
+use rusqlite::{Connection, OpenFlags};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-type Job = Box<dyn FnOnce(&mut Connection) + Send>;
-
-/// The store. Two threads own one connection each: one writes, one reads.
+/// The store. Dropping it waits for what is under way, then gives the file free.
 pub struct SqliteStore {
-    writer: mpsc::Sender<Job>,
-    reader: mpsc::Sender<Job>,
-    _lock: File,
+    writer: Lane,
+    reader: Lane,
+    /// Set by the first append whose outcome is unknown, and never cleared: only opening the file
+    /// again tells what is in it, because the operating system may show what the disk has lost.
+    uncertain: Arc<AtomicBool>,
+    // INVARIANT: the last field, so that both connections are closed before the lock is.
+    _lock: Lock,
 }
 
 impl SqliteStore {
-    /// Opens or makes the file, mode 0600, and locks it.
+    /// Opens the log, or makes it with mode 0600 if there is none; its folder too, with mode 0700.
     ///
     /// # Errors
-    /// `Conflict` if another process has it; `Permanent` if it is not a log of a known form.
+    /// `Conflict` if another process has it. `Permanent` if others could read or replace it, or if
+    /// the file is not a log of a known form. The sentence says what to do.
     pub fn open(path: &Path) -> Result<Self, Fault> {
-        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            fs::create_dir_all(folder).map_err(|error| broken("the log's folder cannot be made", error))?;
+        Self::open_bounded(path, None)
+    }
+
+    /// `pages_max` bounds the file; that is how a full disk is tested.
+    fn open_bounded(path: &Path, pages_max: Option<u32>) -> Result<Self, Fault> {
+        let path = place::prepare(path)?;
+        let lock = Lock::take(&path)?;
+        let mut writing = connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        schema::prepare(&mut writing)?;
+        if let Some(pages) = pages_max {
+            writing
+                .pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))
+                .map_err(|error| fault::of("the log's file cannot be bounded", error))?;
         }
-        let lock = lock(path)?;
-        OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(path)
-            .map_err(|error| broken("the log's file cannot be opened", error))?;
-        let mut connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-        schema::prepare(&mut connection)?;
-        let reading = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-        Ok(Self { writer: own("log-writer", connection)?, reader: own("log-reader", reading)?, _lock: lock })
+        let reading = connect(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        Ok(Self {
+            writer: Lane::start("log-writer", writing)?,
+            reader: Lane::start("log-reader", reading)?,
+            uncertain: Arc::default(),
+            _lock: lock,
+        })
     }
 
     async fn read<T: Send + 'static>(
         &self,
-        look: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
+        look: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Fault> {
-        let (answer, read) = oneshot::channel();
-        let job: Job = Box::new(move |connection| drop(answer.send(look(connection))));
-        self.reader.send(job).map_err(|_| gone())?;
-        read.await.map_err(|_| gone())?.map_err(|error| broken("the log cannot be read", error))
+        self.reader.run(|connection| look(connection)).await.map_err(|_| thread_gone())?
+    }
+
+    fn check_certain(&self) -> Result<(), Fault> {
+        let sentence = "an earlier append has an unknown outcome: open the log again";
+        let uncertain = self.uncertain.load(Ordering::SeqCst);
+        if uncertain { Err(Fault::new(FaultKind::Permanent, sentence)) } else { Ok(()) }
     }
 }
 
 #[async_trait]
 impl LogStore for SqliteStore {
     async fn head(&self) -> Result<Option<Head>, Fault> {
-        self.read(|connection| {
-            connection
-                .query_row("SELECT size, checkpoint FROM head", [], |row| {
-                    Ok(Head { size: row.get::<_, i64>(0)?.unsigned_abs(), checkpoint: row.get(1)? })
-                })
-                .optional()
-        })
-        .await
+        self.check_certain()?;
+        self.read(read::head).await
     }
 
     async fn append(&self, batch: Batch) -> Result<(), AppendError> {
-        let (answer, appended) = oneshot::channel();
-        let job: Job = Box::new(move |connection| drop(answer.send(write::append(connection, &batch))));
-        self.writer.send(job).map_err(|_| AppendError::Failed(gone()))?;
-        appended.await.unwrap_or_else(|_| Err(AppendError::Ambiguous(gone())))
+        self.check_certain().map_err(AppendError::Failed)?;
+        let uncertain = Arc::clone(&self.uncertain);
+        let appended = self.writer.run(move |connection| {
+            let appended = write::append(connection, &batch);
+            // In the thread, so that it also holds for a caller who has left.
+            uncertain.fetch_or(matches!(appended, Err(AppendError::Ambiguous(_))), Ordering::SeqCst);
+            appended
+        });
+        match appended.await {
+            Ok(appended) => appended,
+            Err(Lost::NotAsked) => Err(AppendError::Failed(thread_gone())),
+            Err(Lost::NotAnswered) => {
+                self.uncertain.store(true, Ordering::SeqCst);
+                Err(AppendError::Ambiguous(thread_gone()))
+            }
+        }
     }
 
     async fn entries(&self, from: u64, limit: u32) -> Result<Vec<StoredEntry>, Fault> {
-        self.read(move |connection| {
-            let mut statement =
-                connection.prepare_cached("SELECT idx, bytes FROM entry WHERE idx >= ? ORDER BY idx LIMIT ?")?;
-            let rows = statement.query_map(params![number(from), limit], |row| {
-                Ok(StoredEntry { index: row.get::<_, i64>(0)?.unsigned_abs(), bytes: row.get(1)? })
-            })?;
-            rows.collect()
-        })
-        .await
+        self.read(move |connection| read::entries(connection, from, limit)).await
     }
 
     async fn openings(&self, index: u64) -> Result<Vec<(Commitment, Opening)>, Fault> {
-        self.read(move |connection| {
-            let mut statement = connection
-                .prepare_cached("SELECT entry_type, field, salt, value FROM opening WHERE idx = ? ORDER BY field")?;
-            let rows = statement.query_map([number(index)], |row| {
-                let opening = Opening {
-                    entry_type: row.get(0)?,
-                    field: row.get(1)?,
-                    salt: row.get::<_, [u8; 32]>(2)?,
-                    value: row.get(3)?,
-                };
-                Ok((opening.commitment(), opening))
-            })?;
-            rows.collect()
-        })
-        .await
+        self.read(move |connection| read::openings(connection, index)).await
     }
 
-    async fn tile(&self, level: u8, number_: u64) -> Result<Option<Vec<u8>>, Fault> {
-        self.read(move |connection| {
-            connection
-                .prepare_cached("SELECT bytes FROM tile WHERE level = ? AND number = ?")?
-                .query_row(params![level, number(number_)], |row| row.get(0))
-                .optional()
-        })
-        .await
+    async fn tile(&self, level: u8, number: u64) -> Result<Option<Vec<u8>>, Fault> {
+        self.read(move |connection| read::tile(connection, level, number)).await
     }
-}
-
-/// Indices stay far below 2⁶³.
-fn number(index: u64) -> i64 {
-    i64::try_from(index).unwrap_or(i64::MAX)
-}
-
-fn lock(path: &Path) -> Result<File, Fault> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".lock");
-    let name = PathBuf::from(name);
-    let file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(&name)
-        .map_err(|error| broken("the log's lock cannot be opened", error))?;
-    rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive).map_err(|_| {
-        Fault::new(FaultKind::Conflict, format!("another process writes the log {}: stop it first", path.display()))
-    })?;
-    Ok(file)
 }
 
 fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, Fault> {
     Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)
-        .map_err(|error| broken("the log's file cannot be opened", error))
+        .map_err(|error| fault::of("the log's file cannot be opened", error))
 }
 
-/// Gives the connection to a thread of its own, which ends with the store.
-fn own(name: &str, mut connection: Connection) -> Result<mpsc::Sender<Job>, Fault> {
-    let (sender, jobs) = mpsc::channel::<Job>();
-    thread::Builder::new()
-        .name(name.into())
-        .spawn(move || jobs.into_iter().for_each(|job| job(&mut connection)))
-        .map_err(|error| broken("no thread for the log", error))?;
-    Ok(sender)
+/// Sizes and indices as SQLite has them. They stay far below 2⁶³.
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-fn broken(sentence: &str, error: impl std::error::Error + Send + Sync + 'static) -> Fault {
-    Fault::new(FaultKind::Transient, sentence).because(error)
-}
-
-fn gone() -> Fault {
+fn thread_gone() -> Fault {
     Fault::new(FaultKind::Permanent, "the log's thread is gone")
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,8 +10,11 @@ mod crl;
 mod ending;
 mod login;
 mod mint;
+mod survey;
 mod tokens;
 mod wire;
+
+pub use survey::{SurveyorSettings, VaultSurveyor};
 
 use crate::domain::base::{Secret, Span, Time};
 use crate::ports::secret_engine::CertificateAtEngine;
@@ -27,7 +30,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::task::TaskTracker;
-use wire::Wire;
+use wire::{Reach, Wire};
 
 /// Gives a fresh JWT-SVID of the broker for an audience.
 pub type JwtSvidSupplier = Arc<dyn Fn(&str) -> BoxFuture<'static, Result<Secret, Fault>> + Send + Sync>;
@@ -92,8 +95,14 @@ impl Vault {
     /// # Errors
     /// `Permanent`, with the setting to change.
     pub fn new(settings: VaultSettings, clock: Arc<dyn Clock>, tracker: TaskTracker) -> Result<Self, Fault> {
-        let issuing = Wire::new(&settings, ISSUING_CALLS_MAX)?;
-        let ending = Wire::new(&settings, ENDING_CALLS_MAX)?;
+        let reach = Reach {
+            address: &settings.address,
+            ca_file: settings.ca_file.as_deref(),
+            namespace: settings.namespace.as_deref(),
+            deadline: settings.deadline,
+        };
+        let issuing = Wire::new(&reach, ISSUING_CALLS_MAX)?;
+        let ending = Wire::new(&reach, ENDING_CALLS_MAX)?;
         let login = Login::new(settings.auth, Arc::clone(&clock));
         Ok(Self { inner: Arc::new(Inner { issuing, ending, login, clock }), tracker })
     }

@@ -3,6 +3,7 @@
 
 use super::config::Config;
 use super::connect::SvidConnect;
+use super::doctor::{self, DoctorArgs};
 use super::vault::{self, VaultVerb};
 use super::{dev, serve, telemetry};
 use crate::client::{self, Globals};
@@ -52,6 +53,9 @@ pub enum Verb {
     /// See what Vault must be told.
     #[command(subcommand)]
     Vault(VaultVerb),
+    /// Check whether Vault and the broker's own side are set up as needed, and say how to mend it.
+    #[command(after_help = DOCTOR)]
+    Doctor(DoctorArgs),
     /// Print a completion script for your shell.
     #[command(
         after_help = "Example:\n  leasehold completions bash > ~/.local/share/bash-completion/completions/leasehold"
@@ -104,6 +108,10 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Verb::Vault(verb) => vault::run(verb, cli.globals.json),
+        Verb::Doctor(args) => {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.context("cannot start the runtime")?.block_on(doctor::run(args, &cli.globals))
+        }
         Verb::Completions { shell } => {
             // Into memory first: the generator would panic if the reader left early.
             let mut script = Vec::new();
@@ -130,6 +138,12 @@ const DEV: &str = "\
 Example:
   leasehold dev
   leasehold --as payments-lead task approve TASK   (in another terminal, in the same folder)";
+
+const DOCTOR: &str = "\
+Exit codes: 0 nothing fails, 1 something fails, 2 usage. docs/operations.md explains each check.
+
+Example:
+  leasehold doctor --estate estate.toml --token-file operator.token";
 
 const DEV_TRUST: &str = "\
 Example:

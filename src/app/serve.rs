@@ -216,7 +216,8 @@ async fn last_time(store: &dyn LogStore) -> Result<Time> {
         .unwrap_or_default())
 }
 
-fn engine(
+/// The engine, as the broker logs in to it.
+pub(super) fn engine(
     config: &Config,
     trust: &Arc<SpireTrust>,
     clock: &Arc<dyn Clock>,

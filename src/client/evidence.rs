@@ -83,11 +83,14 @@ pub(super) async fn run(broker: &mut Broker<'_>, verb: EvidenceVerb) -> Result<(
     }
 }
 
-/// The public fields of an entry that its type does not say already, as `name=value`.
+/// Who acted and the entry's own fields, as `name=value`.
 pub(super) fn particulars(entry: &[u8]) -> String {
-    let Ok(fields) = serde_json::from_slice::<Map<String, Value>>(entry) else { return "(not JSON)".into() };
-    let shown = fields.iter().filter(|(name, _)| !WITHOUT_NEWS.contains(&name.as_str()));
-    let words: Vec<String> = shown
+    let Ok(Value::Object(entry)) = serde_json::from_slice(entry) else { return "(not JSON)".into() };
+    let actor = entry.get("actor").and_then(|actor| actor.get("id")).map(|id| ("by", id));
+    let own = entry.get("what").and_then(Value::as_object).into_iter().flatten();
+    let words: Vec<String> = own
+        .map(|(name, value)| (name.as_str(), value))
+        .chain(actor)
         .map(|(name, value)| match value {
             Value::String(text) => format!("{name}={text}"),
             other => format!("{name}={other}"),
@@ -193,8 +196,6 @@ fn matches(wanted: &str, kind: &str) -> bool {
     }
 }
 
-const WITHOUT_NEWS: [&str; 5] = ["v", "type", "time", "cause", "commitments"];
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -206,9 +207,10 @@ mod tests {
     }
 
     #[test]
-    fn particulars_are_what_the_type_does_not_say() {
-        let entry = br#"{"actor":{"id":"a"},"credential":"c","time":"t","type":"lease.issued","v":1}"#;
-        assert_eq!(particulars(entry), r#"actor={"id":"a"} credential=c"#);
+    fn particulars_are_the_own_fields_and_who_acted() {
+        let entry =
+            br#"{"actor":{"id":"a","serial":"1"},"time":"t","type":"lease.issued","v":1,"what":{"credential":"c"}}"#;
+        assert_eq!(particulars(entry), "credential=c by=a");
         assert_eq!(particulars(b"\xff"), "(not JSON)");
     }
 }

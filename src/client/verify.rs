@@ -6,7 +6,7 @@ use super::terminal::Terminal;
 use crate::audit::bundle::Disclosed;
 use crate::audit::{Report, verify, verify_receipt};
 use crate::tlog::note::VerifierKey;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::fs;
 use std::path::Path;
 
@@ -17,6 +17,14 @@ struct Receipt {
     entry: String,
     #[serde(default)]
     openings: Vec<Disclosed>,
+}
+
+/// The report for programs.
+#[derive(Serialize)]
+struct Document<'a> {
+    holds: bool,
+    #[serde(flatten)]
+    report: &'a Report,
 }
 
 /// Verifies; exit code 0 only when everything holds.
@@ -33,9 +41,7 @@ pub(super) fn run(args: &VerifyArgs, terminal: &mut Terminal) -> Result<u8> {
 
 fn show(report: &Report, terminal: &mut Terminal) -> Result<()> {
     if terminal.json {
-        let mut document = serde_json::to_value(report).map_err(Complaint::bug)?;
-        document["holds"] = report.holds().into();
-        return terminal.document(&document);
+        return terminal.document(&Document { holds: report.holds(), report });
     }
     terminal.lines(&report.to_string())
 }
@@ -50,7 +56,10 @@ fn key(args: &VerifyArgs) -> Result<VerifierKey> {
         (None, None) => String::new(),
     };
     VerifierKey::parse(&text).map_err(|error| {
-        Complaint::usage(format!("{text:?} is no key: {error}"), "give the log's key, name+hash+base64, from a source that you trust")
+        Complaint::usage(
+            format!("{text:?} is no key: {error}"),
+            "give the log's key, name+hash+base64, from a source that you trust",
+        )
     })
 }
 

@@ -2,11 +2,14 @@
 //! (design/vault.md), with the exact command that mends each trouble.
 //!
 //! Pure: an adapter reads the facts into a [`Survey`], [`examine`] judges them against the estate.
-//! A fact that could not be read is a finding too, never a pass in silence.
+//! The broker's own side is judged by [`examine_broker`]. A fact that could not be read is a finding
+//! too, never a pass in silence.
 
+mod broker;
 mod certificates;
 mod check;
 mod database;
+mod inputs;
 mod login;
 mod policies;
 mod server;
@@ -14,7 +17,9 @@ mod statements;
 mod survey;
 mod tokens;
 
-pub use check::{Finding, Severity};
+pub use broker::{BrokerExpected, BrokerSurvey, examine_broker};
+pub use check::{CHECKS, Finding, Severity};
+pub use inputs::{examine_reach, examine_text};
 pub use statements::REVOCATION_STATEMENTS;
 pub use survey::{
     AuditDevice, ConnectionDetails, CrlConfig, DatabaseConnection, DatabaseRole, DatabaseSurvey, JwtConfig, JwtRole,
@@ -30,8 +35,10 @@ use check::Checks;
 pub struct Expected<'a> {
     /// The estate in force.
     pub estate: &'a Estate,
-    /// The broker's own SPIFFE ID.
-    pub broker_id: &'a SpiffeId,
+    /// How the file of the estate is named on this command line, for mends that read it.
+    pub estate_file: &'a str,
+    /// The broker's own SPIFFE ID, if it is known.
+    pub broker_id: Option<&'a SpiffeId>,
     /// Audience of the broker's JWT-SVIDs for this engine.
     pub audience: &'a str,
     /// Mount of the JWT login, such as `jwt`.

@@ -96,7 +96,7 @@ impl State {
                 self.decide_ask(caller, ask, bench)
             }
             Command::Found(finding) => self.decide_finding(finding, bench),
-            Command::Passed(duty) => self.decide_passed(*duty, bench.at),
+            Command::Passed(duty) => self.decide_passed(*duty, bench),
             Command::Note(body) | Command::NoteOf { body, .. } => {
                 Ok(Decided::one(Draft::new(body.clone()), Reply::Done))
             }
@@ -132,9 +132,10 @@ impl State {
         }
     }
 
-    fn decide_passed(&self, duty: Duty, at: Time) -> Result<Decided, Denial> {
+    fn decide_passed(&self, duty: Duty, bench: &Bench<'_>) -> Result<Decided, Denial> {
+        let at = bench.at;
         match duty {
-            Duty::ApproveByRule(task) => self.decide_rule(task, at),
+            Duty::ApproveByRule(task) => self.decide_rule(task, bench),
             Duty::ExpireTask(task) => self.decide_task_expired(task, at),
             Duty::ExpireLease(lease) => self.decide_lease_expired(lease, at),
             Duty::SettleLease(lease) => self.decide_settle(lease, at),

@@ -80,10 +80,14 @@ pub enum AppendError {
 /// (seen by anyone who holds an earlier checkpoint), never change an entry unseen.
 #[async_trait]
 pub trait LogStore: Send + Sync {
-    /// The durable end; `None` for a log without entries. Safe to repeat.
+    /// The durable end; `None` for a log without entries. Safe to repeat. Fails after an ambiguous
+    /// append: only opening the store again tells what is in it.
     async fn head(&self) -> Result<Option<Head>, Fault>;
 
-    /// Appends all or nothing: entries, openings, tiles and checkpoint in one transaction.
+    /// Appends all or nothing: entries, openings, tiles and checkpoint in one transaction. A batch
+    /// without entries, with an opening that does not open its commitment, with two openings of one
+    /// field, or with a tile that is there already fails. After an ambiguous append all others fail
+    /// until the store is opened again.
     async fn append(&self, batch: Batch) -> Result<(), AppendError>;
 
     /// Up to `limit` entries from index `from`, in order, without gaps. Fewer, also none, at the end.

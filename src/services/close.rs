@@ -29,11 +29,21 @@ impl Close {
         Self { world, in_flight }
     }
 
-    /// Tries once to close an intent whose wait is over.
+    /// Tries once to close an intent whose wait is over. What cannot be closed stands as unproven.
     ///
     /// # Errors
     /// A fault: it is not known yet and must be tried again.
     pub async fn intent(&self, id: LeaseId) -> Result<(), Fault> {
+        let tried = self.try_intent(id).await;
+        if tried.is_err() && !self.in_flight.holds(id) {
+            let finding = Finding::Unproven { lease: id, missing: "intent".into() };
+            // If the log cannot take it now, the next try will.
+            let _ = self.world.journal.propose(Command::Found(finding), Vec::new()).await;
+        }
+        tried
+    }
+
+    async fn try_intent(&self, id: LeaseId) -> Result<(), Fault> {
         if self.in_flight.holds(id) {
             return Err(Fault::new(FaultKind::Transient, "its own walk is still under way"));
         }
@@ -55,13 +65,12 @@ impl Close {
 
     /// Leases under the credential's path that the log does not explain. They are ended only where
     /// nobody else draws from the path.
-    async fn end_leases(&self, state: &State, lease: &Lease, credential: &Credential) -> Result<usize, Fault> {
+    async fn end_leases(&self, before: &State, lease: &Lease, credential: &Credential) -> Result<usize, Fault> {
         if !credential.exclusive {
             return Ok(0);
         }
-        self.wait_for_other_mints(state, lease)?;
         let listed = self.world.engine.leases(credential.path.as_str()).await?;
-        let known = self.known(state, "engine_lease").await?;
+        let known = self.known(before, lease, "engine_lease").await?;
         let mut ended = 0;
         for found in listed.into_iter().filter(|found| !known.contains(&found.0)) {
             self.note(lease, "lease", &found.0).await?;
@@ -77,34 +86,28 @@ impl Close {
     /// Accounts at the backend with the tag of one of the task's tokens that no lease explains.
     async fn end_accounts(
         &self,
-        state: &State,
+        before: &State,
         lease: &Lease,
         task: &Task,
         credential: &Credential,
     ) -> Result<usize, Fault> {
-        let Some(target) = probe_of(state, lease) else {
+        let Some(target) = probe_of(before, lease) else {
             return if credential.exclusive { Ok(0) } else { self.without_inventory(lease) };
         };
-        let known = self.known(state, "account").await?;
         let mut ended = 0;
         for token in &task.tokens {
             let Some(tag) = opened(&self.world, token.index, "tag").await? else { continue };
-            if !tag.starts_with(&tag_of_origin(&state.broker.origin)) {
+            if !tag.starts_with(&tag_of_origin(&before.broker.origin)) {
                 continue;
             }
-            ended += self.end_tagged(lease, &target, &tag, &known).await?;
+            ended += self.end_tagged(before, lease, &target, &tag).await?;
         }
         Ok(ended)
     }
 
-    async fn end_tagged(
-        &self,
-        lease: &Lease,
-        target: &ProbeTarget,
-        tag: &str,
-        known: &HashSet<String>,
-    ) -> Result<usize, Fault> {
+    async fn end_tagged(&self, before: &State, lease: &Lease, target: &ProbeTarget, tag: &str) -> Result<usize, Fault> {
         let found = self.world.probe.inventory(target, tag).await?;
+        let known = self.known(before, lease, "account").await?;
         let mut ended = 0;
         for account in found.into_iter().filter(|account| !known.contains(&account.name)) {
             self.note(lease, "account", &account.name).await?;
@@ -125,22 +128,23 @@ impl Close {
         Err(Fault::new(FaultKind::Transient, "no inventory is possible before the longest life is over"))
     }
 
-    /// A lease of another mint in flight is not in the log yet and must not be taken for an orphan.
-    fn wait_for_other_mints(&self, state: &State, lease: &Lease) -> Result<(), Fault> {
-        let other = |it: &&Lease| {
-            it.is_intended() && it.facts.id != lease.facts.id && it.facts.credential == lease.facts.credential
+    /// What the log explains of an inventory that was just taken: the opened values of one field of
+    /// all leases that were open before the look or are open after it. Whatever was minted before
+    /// the look has its intent in the log by now; while such a mint is under way, nothing can be
+    /// told apart.
+    async fn known(&self, before: &State, lease: &Lease, field: &str) -> Result<HashSet<String>, Fault> {
+        let after = self.world.journal.published();
+        let mint_under_way = |it: &Lease| {
+            it.is_intended() && it.facts.credential == lease.facts.credential && self.in_flight.holds(it.facts.id)
         };
-        if state.leases.values().filter(other).any(|it| self.in_flight.holds(it.facts.id)) {
+        if after.state.leases.values().any(mint_under_way) {
             return Err(Fault::new(FaultKind::Transient, "another secret of this credential is being made"));
         }
-        Ok(())
-    }
-
-    /// What the log explains: the opened values of one field of all open leases.
-    async fn known(&self, state: &State, field: &str) -> Result<HashSet<String>, Fault> {
         let mut known = HashSet::new();
-        for issued in state.leases.values().filter_map(|lease| lease.issued.as_ref()) {
-            known.extend(opened(&self.world, issued.index, field).await?);
+        for open in before.leases.values().chain(after.state.leases.values()) {
+            if let Some(issued) = open.issued.as_ref().filter(|_| open.facts.credential == lease.facts.credential) {
+                known.extend(opened(&self.world, issued.index, field).await?);
+            }
         }
         Ok(known)
     }

@@ -9,7 +9,7 @@ use crate::domain::base::{Secret, Span, TaskId};
 use crate::domain::reason::{Denial, Reason};
 use crate::domain::state::command::TokenMade;
 use crate::domain::state::task::Stage;
-use crate::domain::state::{Command, Finding, Task};
+use crate::domain::state::{Command, Duty, Finding, Task};
 use crate::domain::vault_policy;
 use crate::ports::{Accessor, Fault, FaultKind, MadeToken, TokenSpec, entropy};
 use std::collections::HashMap;
@@ -63,6 +63,11 @@ impl Tokens {
         let published = self.world.journal.published();
         let over = || Denial::new(Reason::TaskNotActive, "the task is over");
         let task = published.state.tasks.get(&id).ok_or_else(over)?;
+        if task.approval_lapsed(self.world.clock.read().time) {
+            let expire = Command::Passed(Duty::ExpireTask(id));
+            self.world.journal.propose(expire, Vec::new()).await?;
+            return Err(over());
+        }
         let tag = self.tag(&published.state.broker.origin);
         let spec = self.spec(task, tag).ok_or_else(over)?;
         let made = self.world.engine.make_token(&spec, task.facts.index).await.map_err(|fault| refused(&fault))?;

@@ -10,6 +10,7 @@ mod estate;
 mod evidence;
 mod guard;
 mod issuance;
+mod places;
 mod pulse;
 mod signal;
 mod status;
@@ -37,7 +38,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{OnceCell, Semaphore};
+use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use tonic::transport::Server;
@@ -77,8 +78,6 @@ const ESTATE_MESSAGE_BYTES_MAX: usize = (1 << 20) + (1 << 18);
 const MESSAGE_BYTES_MAX: usize = 64 << 10;
 /// Bytes of a message that anybody may send.
 const OPEN_MESSAGE_BYTES_MAX: usize = 4 << 10;
-/// Streams to callers at one time, over all connections.
-const STREAMS_MAX: usize = 4_096;
 const STREAMS_PER_CONNECTION_MAX: u32 = 256;
 const CALLS_PER_CONNECTION_MAX: usize = 128;
 const HEADER_BYTES_MAX: u32 = 32 << 10;
@@ -132,8 +131,7 @@ async fn routes(parts: GrpcParts, stop: &CancellationToken) -> Result<Routes, Se
     let GrpcParts { world, view, issue, renew, trust, registry } = parts;
     let (reporter, health) = tonic_health::server::health_reporter();
     let pulse = start(&world, trust, registry, reporter, stop).await;
-    let streams = Arc::new(Semaphore::new(STREAMS_MAX));
-    let desk = Desk { world, view, stop: stop.clone(), streams };
+    let desk = Desk { world, view, stop: stop.clone(), streams: Arc::default() };
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(crate::proto::DESCRIPTORS)
         .build_v1()?;

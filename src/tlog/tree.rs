@@ -97,8 +97,7 @@ impl Edge {
     }
 
     /// Appends one leaf hash and hands out the tiles that it filled, lowest level first.
-    /// Most of the time there is none.
-    #[must_use = "a full tile is handed out once and must be stored with its entries"]
+    /// Most of the time there is none. What is handed out once must be stored with its entries.
     pub fn push(&mut self, leaf: Hash) -> Vec<FullTile> {
         let mut full = Vec::new();
         self.record(0, leaf, &mut full);

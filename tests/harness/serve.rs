@@ -8,14 +8,14 @@ use axum::routing::post;
 use axum::{Json, Router};
 use futures_util::StreamExt as _;
 use leasehold::adapters::spire::{ClientCertificate, SpireOptions, SpireTrust};
+use leasehold::adapters::system::{OsEntropy, SystemClock};
 use leasehold::domain::base::Time;
 use leasehold::domain::svid::Audience;
-use leasehold::ports::{Clock, Entropy, Reading, TrustSource as _};
+use leasehold::ports::{Clock, TrustSource as _};
 use leasehold::surfaces::tls::{Door, DoorLimits, Registry, Session};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
@@ -44,8 +44,8 @@ async fn open_x509(
     tasks: &TaskTracker,
     stop: &CancellationToken,
 ) -> anyhow::Result<SocketAddr> {
-    let clock: Arc<dyn Clock> = Arc::new(WallClock);
-    let registry = Registry::new(trust.clone(), Arc::clone(&clock), Arc::new(SystemChance));
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::start(Time::default()));
+    let registry = Registry::new(trust.clone(), Arc::clone(&clock), Arc::new(OsEntropy));
     tasks.spawn(Arc::clone(&registry).watch(stop.clone()));
     let tls = trust.server_config(clock, ClientCertificate::Required, &[])?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
@@ -97,7 +97,7 @@ async fn validate(State(trust): State<Arc<SpireTrust>>, body: String) -> (Status
         let answer = json!({"status": "error", "message": "send {\"token\": …, \"audience\": …}"});
         return (StatusCode::INTERNAL_SERVER_ERROR, Json(answer));
     };
-    match trust.verify_jwt(token, Audience::Among(audience), WallClock.read().time) {
+    match trust.verify_jwt(token, Audience::Among(audience), SystemClock::start(Time::default()).read().time) {
         Ok(subject) => (StatusCode::OK, Json(json!({"status": "ok", "spiffe_id": subject.id()}))),
         Err(denial) => {
             let message = format!("{}: {}", denial.reason, denial.sentence);
@@ -112,24 +112,4 @@ fn text<'a>(request: &'a Value, member: &str) -> Option<&'a str> {
 
 async fn unsupported() -> (StatusCode, Json<Value>) {
     (StatusCode::NOT_IMPLEMENTED, Json(json!({"status": "unsupported"})))
-}
-
-struct WallClock;
-
-impl Clock for WallClock {
-    fn read(&self) -> Reading {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let micros = i64::try_from(since.as_micros()).unwrap_or(i64::MAX);
-        Reading { time: Time::from_unix_micros(micros), certain: true }
-    }
-}
-
-struct SystemChance;
-
-impl Entropy for SystemChance {
-    fn fill(&self, buffer: &mut [u8]) {
-        if aws_lc_rs::rand::fill(buffer).is_err() {
-            std::process::abort();
-        }
-    }
 }

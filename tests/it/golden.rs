@@ -1,7 +1,9 @@
 //! Golden files: what is generated or promised byte for byte.
 
 mod cli_help;
+mod docs_examples;
 mod errors;
+mod evidence_format;
 mod generated_code;
 
 /// Compares with a committed file, or rewrites it if `LEASEHOLD_UPDATE_GOLDEN` is set.

@@ -18,4 +18,7 @@ mod foreign;
 mod golden;
 mod harness;
 mod real;
+mod sim;
+mod sqlite;
 mod tidy;
+mod wire;

@@ -280,7 +280,7 @@ impl Scene {
 }
 
 fn text(value: &Value, key: &str) -> Result<String> {
-    Ok(value[key].as_str().with_context(|| format!("no {key} in {value}"))?.to_owned())
+    Ok(value.get(key).and_then(Value::as_str).with_context(|| format!("no {key} in {value}"))?.to_owned())
 }
 
 fn policies(binary: &Path, folder: &Path) -> Result<Vec<(String, String)>> {

@@ -1,7 +1,6 @@
 //! One call: what is sent, and what may be concluded from the answer or from its absence. Nothing
 //! of an answer's body reaches an error: only its status and which known complaint it holds.
 
-use super::VaultSettings;
 use crate::adapters::outgoing_tls;
 use crate::domain::base::Secret;
 use crate::ports::{Fault, FaultKind};
@@ -14,6 +13,7 @@ use rustify::errors::ClientError;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::net::IpAddr;
+use std::path::Path;
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use vaultrs::api::{EndpointError, EndpointMiddleware, EndpointResult};
@@ -26,6 +26,14 @@ pub(super) struct Wire {
     namespace: Option<String>,
     deadline: Duration,
     places: Semaphore,
+}
+
+/// Where the engine is and how long it is waited for.
+pub(super) struct Reach<'a> {
+    pub(super) address: &'a str,
+    pub(super) ca_file: Option<&'a Path>,
+    pub(super) namespace: Option<&'a str>,
+    pub(super) deadline: Duration,
 }
 
 /// Whether a call without an answer may have done something.
@@ -64,16 +72,18 @@ pub(super) enum Complaint {
     InvalidAccessor,
     FailedToRevoke,
     NoBackendConnection,
+    NoSuchThing,
     Other,
 }
 
 impl Wire {
-    pub(super) fn new(settings: &VaultSettings, calls_max: usize) -> Result<Self, Fault> {
-        let base = base_url(&settings.address)?;
+    pub(super) fn new(reach: &Reach<'_>, calls_max: usize) -> Result<Self, Fault> {
+        let base = base_url(reach.address)?;
         let mut http = reqwest::Client::builder();
         if base.scheme() == "https" {
-            let file = settings.ca_file.as_deref();
-            let file = file.ok_or_else(|| unusable("vault.ca_file: name the authority of the engine's certificate"))?;
+            let file = reach
+                .ca_file
+                .ok_or_else(|| unusable("vault.ca_file: name the authority of the engine's certificate"))?;
             http = http.tls_backend_preconfigured(outgoing_tls::believing(file)?);
         } else {
             http = http.tls_certs_only(Vec::new());
@@ -84,8 +94,8 @@ impl Wire {
         Ok(Self {
             http: http.map_err(|error| unusable("vault: the HTTP client cannot be built").because(error))?,
             base: base.as_str().trim_end_matches('/').to_owned(),
-            namespace: settings.namespace.clone(),
-            deadline: settings.deadline,
+            namespace: reach.namespace.map(str::to_owned),
+            deadline: reach.deadline,
             places: Semaphore::new(calls_max),
         })
     }
@@ -190,6 +200,7 @@ impl Complaint {
             Self::InvalidAccessor => ": it does not know the accessor",
             Self::FailedToRevoke => ": the backend did not carry it out, the lease stays",
             Self::NoBackendConnection => ": it cannot reach the backend",
+            Self::NoSuchThing => ": there is no such thing",
             Self::Other => "",
         }
     }
@@ -324,13 +335,15 @@ async fn read_bounded(mut answer: reqwest::Response) -> Result<Vec<u8>, ClientEr
     }
 }
 
-const COMPLAINTS: [(&str, Complaint); 6] = [
+const COMPLAINTS: [(&str, Complaint); 8] = [
     ("invalid lease", Complaint::InvalidLease),
     ("lease not found", Complaint::InvalidLease),
     ("lease expired", Complaint::InvalidLease),
     ("invalid accessor", Complaint::InvalidAccessor),
     ("failed to revoke entry", Complaint::FailedToRevoke),
     ("failed to connect to", Complaint::NoBackendConnection),
+    ("No secret engine mount at", Complaint::NoSuchThing),
+    ("Could not find header in config", Complaint::NoSuchThing),
 ];
 /// A connection that is not there after this long will not come.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(5);

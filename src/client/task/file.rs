@@ -81,6 +81,15 @@ mod tests {
     }
 
     #[test]
+    fn the_example_in_the_documentation_has_every_key() {
+        let page = include_str!("../../../docs/configuration.md");
+        let example = page.split("```toml\n# billing.task.toml\n").nth(1).unwrap().split("```").next().unwrap();
+        let wanted = parse(example).unwrap();
+        assert!(wanted.agent.is_some() && wanted.purpose.is_some() && wanted.purpose_code.is_some());
+        assert!(!wanted.credentials.is_empty() && wanted.window.is_some());
+    }
+
+    #[test]
     fn slips_are_refused_with_a_hint() {
         for (text, hint) in [
             ("purpse = \"x\"", "unknown key \"purpse\"; did you mean \"purpose\"?"),

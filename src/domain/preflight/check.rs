@@ -61,6 +61,11 @@ impl Checks {
         self.add(check, if holds { Severity::Ok } else { Severity::Warn }, words());
     }
 
+    /// As it should be.
+    pub(super) fn good(&mut self, check: &str, sentence: String) {
+        self.add(check, Severity::Ok, (sentence, String::new(), String::new()));
+    }
+
     /// The fact, or a finding that it is absent or could not be read.
     pub(super) fn seen<'s, T>(&mut self, check: &str, path: &str, seen: Option<&'s Seen<T>>) -> Option<&'s T> {
         let unread = match seen {
@@ -88,3 +93,69 @@ impl Checks {
         self.findings.push(Finding { check, severity, sentence, mend });
     }
 }
+
+/// The names of all checks, in the order of a report; docs/operations.md explains each. What stands in
+/// angle brackets is a name of the estate or of a policy.
+pub const CHECKS: [&str; 61] = [
+    "config.text",
+    "estate.text",
+    "broker.log-file",
+    "broker.log-key",
+    "broker.identity",
+    "broker.login",
+    "server.reached",
+    "server.state",
+    "server.request-duration",
+    "server.audit",
+    "server.audit-device",
+    "server.audit-header",
+    "server.entry-header",
+    "login.config",
+    "login.keys",
+    "login.role",
+    "login.subject",
+    "login.audience",
+    "login.expiration-leeway",
+    "login.not-before-leeway",
+    "login.clock-skew-leeway",
+    "login.policies",
+    "login.token-life",
+    "login.cidrs",
+    "tokens.role",
+    "tokens.policies",
+    "tokens.suffix",
+    "tokens.cidrs",
+    "tokens.parentless",
+    "tokens.type",
+    "tokens.life",
+    "policy.<policy>",
+    "policy.names",
+    "policy.stale",
+    "database.<name>.role",
+    "database.<name>.connection",
+    "database.<name>.valid-until",
+    "database.<name>.in-role",
+    "database.<name>.object-grants",
+    "database.<name>.engine-grant",
+    "database.<name>.username-template",
+    "database.<name>.pool",
+    "database.<name>.timeouts",
+    "database.<name>.password",
+    "database.<name>.revocation",
+    "database.<name>.default-ttl",
+    "database.<name>.max-ttl",
+    "pki.<name>.role",
+    "pki.<name>.csr-sans",
+    "pki.<name>.csr-common-name",
+    "pki.<name>.require-cn",
+    "pki.<name>.uri-sans",
+    "pki.<name>.other-names",
+    "pki.<name>.lease",
+    "pki.<name>.stored",
+    "pki.<name>.max-ttl",
+    "pki.<name>.crl",
+    "pki.<name>.crl-enabled",
+    "pki.<name>.crl-at-once",
+    "kv.<name>.mount",
+    "kv.<name>.version",
+];

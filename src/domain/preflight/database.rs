@@ -1,7 +1,7 @@
 //! A database credential: accounts that end by themselves, and end for good when they are revoked.
 
 use super::check::{Checks, Finding};
-use super::statements::{REVOCATION_STATEMENTS, end_accounts, grant_on_things, hold, shell};
+use super::statements::{REVOCATION_STATEMENTS, end_accounts, grant_on_things, group_role, hold, shell};
 use super::{ConnectionDetails, DatabaseRole, DatabaseSurvey, engine_names};
 use crate::domain::base::Name;
 use crate::domain::estate::Credential;
@@ -15,9 +15,10 @@ pub(super) fn examine(name: &Name, credential: &Credential, seen: Option<&Databa
     let config = format!("{mount}/config/{}", role.db_name);
     let connection = checks.seen("connection", &config, seen.map(|seen| &seen.connection));
     let details = connection.map(|connection| &connection.connection_details);
-    examine_creation(&path, role, &mut checks);
+    let mend = creation_mend(&path, role, details);
+    examine_creation(role, &mend, &mut checks);
     if let Some(details) = details {
-        examine_engine_grant(&path, role, details, &mut checks);
+        examine_engine_grant(role, &details.username, &mend, &mut checks);
         examine_connection(&config, details, &mut checks);
     }
     examine_revocation(&path, role, &mut checks);
@@ -25,9 +26,18 @@ pub(super) fn examine(name: &Name, credential: &Credential, seen: Option<&Databa
     checks.done()
 }
 
-fn examine_creation(path: &str, role: &DatabaseRole, checks: &mut Checks) {
+/// The whole statement anew, with the names that the role and the connection have now; what neither
+/// tells is left to fill in.
+fn creation_mend(path: &str, role: &DatabaseRole, details: Option<&ConnectionDetails>) -> String {
+    let group = group_role(&role.creation_statements).unwrap_or("<group role>");
+    let engine = details.map(|it| it.username.as_str()).filter(|name| !name.is_empty()).unwrap_or("<engine user>");
+    let creation = CREATION.replace("<group role>", group).replace("<engine user>", engine);
+    format!("bao write {path} creation_statements={}", shell(&creation))
+}
+
+fn examine_creation(role: &DatabaseRole, mend: &str, checks: &mut Checks) {
     let statements = &role.creation_statements;
-    let mend = || format!("bao write {path} creation_statements={}", shell(CREATION));
+    let mend = || mend.to_owned();
     checks.fail_unless("valid-until", hold(statements, "VALID UNTIL '{{expiration}}'"), || {
         (
             "accounts end at the database by themselves".into(),
@@ -52,8 +62,7 @@ fn examine_creation(path: &str, role: &DatabaseRole, checks: &mut Checks) {
     });
 }
 
-fn examine_engine_grant(path: &str, role: &DatabaseRole, details: &ConnectionDetails, checks: &mut Checks) {
-    let engine = &details.username;
+fn examine_engine_grant(role: &DatabaseRole, engine: &str, mend: &str, checks: &mut Checks) {
     let plain = format!("GRANT \"{{{{name}}}}\" TO {engine}");
     let quoted = format!("GRANT \"{{{{name}}}}\" TO \"{engine}\"");
     let granted = hold(&role.creation_statements, &plain) || hold(&role.creation_statements, &quoted);
@@ -61,7 +70,7 @@ fn examine_engine_grant(path: &str, role: &DatabaseRole, details: &ConnectionDet
         (
             format!("{engine} may end the sessions of the accounts that it makes"),
             format!("accounts are not granted to {engine}, which then may not end their sessions"),
-            format!("bao write {path} creation_statements={}", shell(&CREATION.replace("<engine user>", engine))),
+            mend.to_owned(),
         )
     });
 }

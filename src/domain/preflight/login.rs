@@ -5,6 +5,7 @@
 
 use super::check::{Checks, Finding};
 use super::{Expected, JwtRole, Survey};
+use crate::domain::base::SpiffeId;
 use crate::domain::vault_policy::BROKER_POLICY;
 
 pub(super) fn examine(expected: &Expected<'_>, survey: &Survey) -> Vec<Finding> {
@@ -30,21 +31,29 @@ pub(super) fn examine(expected: &Expected<'_>, survey: &Survey) -> Vec<Finding> 
 }
 
 fn examine_identity(expected: &Expected<'_>, path: &str, role: &JwtRole, checks: &mut Checks) {
-    let broker = expected.broker_id;
-    let is_broker = role.bound_subject == broker.as_str() && role.user_claim == "sub" && role.role_type == "jwt";
-    checks.fail_unless("subject", is_broker, || {
-        (
-            format!("only {broker} logs in"),
-            format!("the role lets {:?} in, not {broker} by its sub claim", role.bound_subject),
-            format!("bao write {path} role_type=jwt user_claim=sub bound_subject={broker}"),
-        )
-    });
+    examine_subject(expected.broker_id, path, role, checks);
     let audience = expected.audience;
     checks.fail_unless("audience", role.bound_audiences == [audience], || {
         (
             format!("only tokens for the audience {audience:?} are taken"),
             format!("the audiences {:?} are taken, not only {audience:?}", role.bound_audiences),
             format!("bao write {path} role_type=jwt bound_audiences={audience}"),
+        )
+    });
+}
+
+fn examine_subject(broker: Option<&SpiffeId>, path: &str, role: &JwtRole, checks: &mut Checks) {
+    let Some(broker) = broker else {
+        let sentence = format!("the role lets {:?} in; who the broker is, is not known here", role.bound_subject);
+        let mend = "run doctor where the broker gets its SVID, or with --broker-id".into();
+        return checks.warn_unless("subject", false, || (String::new(), sentence, mend));
+    };
+    let is_broker = role.bound_subject == broker.as_str() && role.user_claim == "sub" && role.role_type == "jwt";
+    checks.fail_unless("subject", is_broker, || {
+        (
+            format!("only {broker} logs in"),
+            format!("the role lets {:?} in, not {broker} by its sub claim", role.bound_subject),
+            format!("bao write {path} role_type=jwt user_claim=sub bound_subject={broker}"),
         )
     });
 }

@@ -1,6 +1,7 @@
 //! Drift of the policies: what the engine has against what the estate generates.
 
 use super::check::{Checks, Finding};
+use super::statements::word;
 use super::{Expected, Seen, Survey};
 use crate::domain::vault_policy::{self, CREDENTIAL_POLICY_PREFIX};
 
@@ -8,7 +9,7 @@ pub(super) fn examine(expected: &Expected<'_>, survey: &Survey) -> Vec<Finding> 
     let mut checks = Checks::of("policy");
     let wanted = vault_policy::policies(expected.estate);
     for (name, text) in &wanted {
-        examine_text(name, text, survey.policies.get(name), &mut checks);
+        examine_text(expected.estate_file, (name, text), survey.policies.get(name), &mut checks);
     }
     if let Some(names) = checks.seen("names", "sys/policies/acl", Some(&survey.policy_names)) {
         let ours = |name: &&String| name.starts_with(CREDENTIAL_POLICY_PREFIX);
@@ -25,8 +26,8 @@ pub(super) fn examine(expected: &Expected<'_>, survey: &Survey) -> Vec<Finding> 
     checks.done()
 }
 
-fn examine_text(name: &str, wanted: &str, seen: Option<&Seen<String>>, checks: &mut Checks) {
-    let mend = || format!("bao policy write {name} - (its text: leasehold vault policy <estate file>)");
+fn examine_text(file: &str, (name, wanted): (&str, &str), seen: Option<&Seen<String>>, checks: &mut Checks) {
+    let mend = || format!("leasehold vault policy {} --name {name} | bao policy write {name} -", word(file));
     if seen == Some(&Seen::Absent) {
         let words = || (String::new(), format!("the policy {name} does not exist"), mend());
         return checks.fail_unless(name, false, words);

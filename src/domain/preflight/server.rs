@@ -1,7 +1,7 @@
 //! The server itself: how long requests live, and whether it keeps its own record.
 
 use super::check::{Checks, Finding};
-use super::{Expected, Survey};
+use super::{Expected, Seen, Survey};
 
 const BUILT_IN_SECONDS: u64 = 90;
 
@@ -31,11 +31,14 @@ pub(super) fn examine(expected: &Expected<'_>, survey: &Survey) -> Vec<Finding> 
             )
         });
     }
-    if let Some(hashed) = checks.seen("audit-header", HEADER, Some(&survey.entry_header_hashed)) {
+    // A header that nobody told the engine about is left out altogether.
+    let header = if survey.entry_header_hashed == Seen::Absent { &Seen::Is(true) } else { &survey.entry_header_hashed };
+    if let Some(hashed) = checks.seen("audit-header", HEADER, Some(header)) {
         checks.warn_unless("entry-header", !hashed, || {
             (
                 "the audit log names the entry of each request".into(),
-                "the audit log hashes X-Leasehold-Entry, so its lines cannot be laid beside Leasehold's".into(),
+                "the audit log hashes X-Leasehold-Entry or leaves it out: its lines cannot be laid beside Leasehold's"
+                    .into(),
                 format!("bao write {HEADER} hmac=false"),
             )
         });

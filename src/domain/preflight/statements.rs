@@ -23,6 +23,18 @@ pub(super) fn hold(statements: &[String], fragment: &str) -> bool {
     statements.iter().any(|it| normal(it).contains(&fragment))
 }
 
+/// The group role that accounts are made in, as it is written; `None` unless it is one plain name.
+pub(super) fn group_role(statements: &[String]) -> Option<&str> {
+    let behind = statements.iter().find_map(|it| {
+        // Same length in upper case, so the place is the same: only ASCII letters change.
+        let at = it.to_ascii_uppercase().find(" IN ROLE ")?;
+        it.get(at + " IN ROLE ".len()..)
+    })?;
+    let name = behind.trim_start().split(|c: char| c == ';' || c.is_whitespace()).next()?;
+    let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    (plain && !name.is_empty()).then_some(name)
+}
+
 /// Whether a privilege is granted on a thing, rather than a role to a role.
 pub(super) fn grant_on_things(statements: &[String]) -> bool {
     let parts = statements.iter().flat_map(|it| it.split(';')).map(normal);
@@ -54,6 +66,12 @@ pub(super) fn normal(statement: &str) -> String {
         }
     }
     normal
+}
+
+/// One word of a shell command, quoted only if it must be.
+pub(super) fn word(word: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'/' | b'_' | b'-');
+    if !word.is_empty() && word.bytes().all(plain) { word.to_owned() } else { shell(word) }
 }
 
 /// One word of a shell command, quoted so that the shell leaves it alone.

@@ -5,7 +5,9 @@ use crate::domain::estate::tests::{estate, sample};
 use crate::domain::vault_policy::{BROKER_POLICY, policies};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+
+mod broker;
 
 fn read<T: DeserializeOwned>(fact: Value) -> T {
     serde_json::from_value(fact).unwrap()
@@ -89,7 +91,8 @@ fn examined(estate: &Estate, survey: &Survey) -> Vec<Finding> {
     let broker_id = SpiffeId::parse("spiffe://example.org/leasehold").unwrap();
     let expected = Expected {
         estate,
-        broker_id: &broker_id,
+        estate_file: "estate.toml",
+        broker_id: Some(&broker_id),
         audience: "vault",
         login_mount: "jwt",
         login_role: "leasehold",
@@ -151,6 +154,7 @@ const MUTATIONS: &[Mutation] = &[
     ("server.request-duration", Severity::Fail, |it| is(&mut it.server).default_max_request_duration = 90_000_000_001),
     ("server.audit-device", Severity::Fail, |it| is(&mut it.audit_devices).clear()),
     ("server.entry-header", Severity::Warn, |it| it.entry_header_hashed = Seen::Is(true)),
+    ("server.entry-header", Severity::Warn, |it| it.entry_header_hashed = Seen::Absent),
     ("login.keys", Severity::Warn, |it| is(&mut it.login_config).jwks_url.clear()),
     ("login.subject", Severity::Fail, |it| login(it).bound_subject = "spiffe://example.org/*".into()),
     ("login.subject", Severity::Fail, |it| login(it).bound_subject.clear()),
@@ -323,4 +327,31 @@ fn a_mend_is_a_command_that_the_shell_leaves_alone() {
     assert!(mend.starts_with("bao write database/roles/ledger-ro revocation_statements='DO $$ BEGIN IF EXISTS"));
     assert!(mend.contains("rolname='\\''{{name}}'\\'')"));
     assert_eq!(mend.matches(" revocation_statements=").count(), 5);
+}
+
+#[test]
+fn a_creation_statement_is_mended_with_the_names_it_has() {
+    let estate = estate(&sample());
+    let mut survey = good(&estate);
+    created(&mut survey, " VALID UNTIL '{{expiration}}'", "");
+    let findings = examined(&estate, &survey);
+    let mend = &findings.iter().find(|it| it.severity == Severity::Fail).unwrap().mend;
+    assert!(mend.contains("IN ROLE app_ro; GRANT \"{{name}}\" TO openbao_engine;") && !mend.contains('<'), "{mend}");
+    created(&mut survey, " IN ROLE app_ro", "");
+    let findings = examined(&estate, &survey);
+    let mend = &findings.iter().find(|it| it.severity == Severity::Fail).unwrap().mend;
+    assert!(mend.contains("IN ROLE <group role>; GRANT"), "{mend}");
+}
+
+#[test]
+fn a_policy_is_mended_by_one_command() {
+    let estate = estate(&sample());
+    let mut survey = good(&estate);
+    survey.policies.insert(BROKER_POLICY.into(), Seen::Absent);
+    let findings = examined(&estate, &survey);
+    let mend = &findings.iter().find(|it| it.severity == Severity::Fail).unwrap().mend;
+    assert_eq!(
+        mend,
+        "leasehold vault policy estate.toml --name leasehold-broker | bao policy write leasehold-broker -"
+    );
 }

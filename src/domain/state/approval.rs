@@ -85,19 +85,30 @@ impl State {
         Ok((task, teams))
     }
 
-    pub(super) fn decide_rule(&self, id: TaskId, at: Time) -> Result<Decided, Denial> {
+    pub(super) fn decide_rule(&self, id: TaskId, bench: &Bench<'_>) -> Result<Decided, Denial> {
         let Some(task) = self.tasks.get(&id) else { return Ok(Decided::nothing(Reply::Done)) };
         if task.stage != Stage::Requested || !task.facts.needs.is_empty() {
             return Ok(Decided::nothing(Reply::Done));
         }
         let approved = body::Approved {
             digest: task.facts.digest,
-            rule: Some("low-sensitivity".into()),
+            rule: Some(bench.judge.rule().into()),
             task: id,
             teams: Vec::new(),
-            until: at.plus(limits::APPROVAL_MAX),
+            until: bench.at.plus(limits::APPROVAL_MAX),
         };
         Ok(Decided::one(Draft::new(approved).caused_by(task.facts.index), Reply::Done))
+    }
+
+    /// The approver, if they belong to every team that they speak for, and each team was asked.
+    fn answering(&self, actor: &str, task: &Task, teams: &[Name]) -> Result<String, Broken> {
+        let person = SpiffeId::parse(actor).map_err(|_| Broken::new("approval", "approved by nobody in particular"))?;
+        let speaks_for =
+            |team: &Name| task.facts.needs.contains(team) && self.estate.teams_of(&person).any(|it| it == team);
+        if teams.is_empty() || !teams.iter().all(speaks_for) {
+            return Err(Broken::new("approval", "approved for a team that the approver does not belong to"));
+        }
+        Ok(actor.to_owned())
     }
 
     pub(super) fn apply_approved(&mut self, about: &About<'_>, approved: &body::Approved) -> Result<(), Broken> {
@@ -114,7 +125,7 @@ impl State {
             None if about.entry.actor.id == task.facts.subject.as_str() => {
                 return Err(Broken::new("approval", "a requester approved the own request"));
             }
-            None => about.entry.actor.id.clone(),
+            None => self.answering(&about.entry.actor.id, &task, &approved.teams)?,
         };
         task.approvals.push_back(Yes { by, teams: approved.teams.clone(), until: approved.until });
         if task.approvals_missing().is_empty() {

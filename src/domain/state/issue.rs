@@ -5,6 +5,7 @@ use super::lease::{Intent, Stage as LeaseStage};
 use super::task::{Stage, Task};
 use super::{Bench, Broken, State, limits};
 use crate::domain::base::{LeaseId, Name, Span, Time};
+use crate::domain::entry::Entry;
 use crate::domain::entry::bodies::lease::{self as body, Revocability};
 use crate::domain::estate::{Credential, Kind, Sensitivity};
 use crate::domain::reason::{Denial, Reason};
@@ -145,11 +146,14 @@ pub(super) fn expiry(
 }
 
 /// The law behind every issue: an approved, active task with this credential in scope.
-pub(super) fn check_law(task: &Task, intended: &body::Intended, at: Time) -> Result<(), Broken> {
+pub(super) fn check_law(task: &Task, intended: &body::Intended, entry: &Entry) -> Result<(), Broken> {
+    if entry.actor.id != task.facts.subject.as_str() {
+        return Err(Broken::new("subject", "a secret was intended for another than the task's subject"));
+    }
     let Stage::Active(ends) = task.stage else {
         return Err(Broken::new("approval", "a secret was intended outside an active task"));
     };
-    if at >= ends || intended.expires > ends {
+    if entry.time >= ends || intended.expires > ends {
         return Err(Broken::new("window", "a secret was to live beyond its task"));
     }
     if task.approved_until().is_some_and(|until| intended.expires > until) {

@@ -219,7 +219,7 @@ impl State {
 
     pub(super) fn apply_intended(&mut self, about: &About<'_>, intended: &body::Intended) -> Result<(), Broken> {
         let mut task = self.task(intended.task)?.clone();
-        issue::check_law(&task, intended, about.entry.time)?;
+        issue::check_law(&task, intended, about.entry)?;
         if self.leases.contains_key(&intended.lease) {
             return Err(Broken::new("lease", "intended twice"));
         }

@@ -7,6 +7,7 @@ use super::repeat::Outcome;
 use super::token::Token;
 use super::{About, Bench, Broken, State, limits};
 use crate::domain::base::{Digest, LeaseId, Name, Span, SpiffeId, TaskId, Time};
+use crate::domain::entry::Body;
 use crate::domain::entry::bodies::task as body;
 use crate::domain::estate::{Credential, Sensitivity};
 use crate::domain::reason::{Denial, Reason};
@@ -68,6 +69,18 @@ pub enum End {
 }
 
 impl End {
+    /// The end that an entry brings, if it ends a task.
+    #[must_use]
+    pub const fn of(body: &Body) -> Option<Self> {
+        match body {
+            Body::TaskCompleted(_) => Some(Self::Completed),
+            Body::TaskCancelled(_) => Some(Self::Cancelled),
+            Body::TaskExpired(_) => Some(Self::Expired),
+            Body::TaskDenied(_) => Some(Self::Denied),
+            _ => None,
+        }
+    }
+
     /// The word for people and interfaces.
     #[must_use]
     pub const fn word(self) -> &'static str {
@@ -117,7 +130,13 @@ impl Task {
         }
     }
 
-    /// Until when the yeses hold; the far future if none was needed.
+    /// Whether it was approved, and the approval ran out before the task became active.
+    #[must_use]
+    pub fn approval_lapsed(&self, at: Time) -> bool {
+        matches!(self.stage, Stage::Approved(_)) && self.approved_until().is_some_and(|until| until <= at)
+    }
+
+    /// Until when the yeses hold.
     #[must_use]
     pub fn approved_until(&self) -> Option<Time> {
         self.approvals.iter().map(|yes| yes.until).min()
@@ -207,7 +226,7 @@ impl State {
     pub(super) fn decide_task_expired(&self, id: TaskId, at: Time) -> Result<Decided, Denial> {
         let Some(task) = self.tasks.get(&id) else { return Ok(Decided::nothing(Reply::Done)) };
         let due = matches!(task.duty(), Some((when, Duty::ExpireTask(_))) if when <= at);
-        if !due {
+        if !due && !task.approval_lapsed(at) {
             return Ok(Decided::nothing(Reply::Done));
         }
         Ok(Decided::one(Draft::new(body::Expired { task: id }).caused_by(task.facts.index), Reply::Done))
@@ -218,6 +237,13 @@ impl State {
         for name in &requested.credentials {
             let unknown = || Broken::new("scope", format!("credential {name} is not in the estate"));
             scope.insert(name.clone(), self.estate.credential(name).cloned().ok_or_else(unknown)?);
+        }
+        let unasked = |credential: &Credential| {
+            let owner = credential.owner.as_ref().filter(|_| credential.sensitivity != Sensitivity::Low);
+            owner.is_some_and(|owner| !requested.needs.contains(owner))
+        };
+        if scope.values().any(unasked) {
+            return Err(Broken::new("approval", "a sensitive credential does not need its owner's yes"));
         }
         if requested.estate_version != self.estate.version() {
             return Err(Broken::new("scope", "judged on an estate that is not in force"));

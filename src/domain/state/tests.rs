@@ -44,6 +44,18 @@ fn low_sensitivity_is_approved_by_rule() {
 }
 
 #[test]
+fn an_approval_that_lapses_before_the_token_is_made_ends_the_task() {
+    let mut desk = Desk::new();
+    let task = desk.request("ledger-ro");
+    desk.approve(task).unwrap();
+    desk.pass(Duty::ExpireTask(task));
+    assert!(matches!(desk.state.tasks[&task].stage, Stage::Approved(_)), "it has not lapsed yet");
+    desk.later(limits::APPROVAL_MAX.seconds());
+    desk.pass(Duty::ExpireTask(task));
+    assert!(desk.state.tasks.is_empty());
+}
+
+#[test]
 fn nobody_approves_the_own_request() {
     let mut desk = Desk::new();
     let task = desk.request("ledger-ro");

@@ -35,8 +35,7 @@ impl State {
             .committing("tag", Some(made.tag));
         let mut decided = Decided::one(draft, Reply::Task(made.task));
         if matches!(task.stage, Stage::Approved(_)) {
-            let lapsed = task.approved_until().is_some_and(|until| until <= at);
-            let next = if lapsed {
+            let next = if task.approval_lapsed(at) {
                 Draft::new(task_body::Expired { task: made.task })
             } else {
                 Draft::new(task_body::Activated { ends: at.plus(task.facts.window), task: made.task })

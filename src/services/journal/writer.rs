@@ -8,6 +8,7 @@ use crate::domain::base::{Digest, Time};
 use crate::domain::entry::bodies::{access, log};
 use crate::domain::entry::{Actor, Commitment, Entry, Opening, RequestMark};
 use crate::domain::reason::{Class, Denial, Reason};
+use crate::domain::state::task::{End, Stage};
 use crate::domain::state::{Bench, Command, Draft, Finding, Reply, State, Task};
 use crate::ports::{AppendError, Batch, NewEntry, Reading, Tile};
 use crate::tlog::checkpoint::Checkpoint;
@@ -218,8 +219,14 @@ impl Working {
             self.settled_leases.push(SettledLease { lease, end, time: entry.time, index: before.size });
         }
         let over = |id| before.tasks.get(&id).filter(|_| !after.tasks.contains_key(&id));
+        // An end with nothing left to prove settles the task at once: the copy before does not know it.
+        let ended = |task: &Task| {
+            let mut task = task.clone();
+            task.stage = End::of(&entry.body).map_or(task.stage, |end| Stage::Ending(entry.time, end));
+            task
+        };
         let task = entry.body.task().or_else(|| self.settled_leases.last().map(|settled| settled.lease.facts.task));
-        self.settled_tasks.extend(task.and_then(over).cloned());
+        self.settled_tasks.extend(task.and_then(over).map(ended));
     }
 }
 

@@ -3,6 +3,7 @@
 
 use super::complaint::Complaint;
 use super::convert::fields;
+use super::places::Places;
 use crate::domain::base::Digest;
 use crate::domain::entry::{Opening, RequestMark};
 use crate::domain::reason::{Class, Denial, Reason};
@@ -14,7 +15,6 @@ use crate::services::journal::Durable;
 use crate::services::view::{Reader, View};
 use prost::Message;
 use std::sync::Arc;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
@@ -28,7 +28,7 @@ pub(super) struct Desk {
     /// Ends every stream.
     pub(super) stop: CancellationToken,
     /// Places for streams.
-    pub(super) streams: Arc<Semaphore>,
+    pub(super) streams: Arc<Places>,
 }
 
 /// What the inside of a call gives.

@@ -48,7 +48,11 @@ type Response = http::Response<Body>;
 
 impl GuardLayer {
     pub(super) fn new(trust: Arc<dyn TrustSource>, clock: Arc<dyn Clock>, registry: Arc<Registry>) -> Self {
-        Self(Arc::new(Post { trust, clock, registry, places: Arc::new(Semaphore::new(CALLS_MAX)) }))
+        Self::with(CALLS_MAX, trust, clock, registry)
+    }
+
+    fn with(calls_max: usize, trust: Arc<dyn TrustSource>, clock: Arc<dyn Clock>, registry: Arc<Registry>) -> Self {
+        Self(Arc::new(Post { trust, clock, registry, places: Arc::new(Semaphore::new(calls_max)) }))
     }
 }
 
@@ -119,3 +123,6 @@ fn in_our_words(answer: Response) -> Response {
     };
     Complaint::from(denial).status().into_http()
 }
+
+#[cfg(test)]
+mod tests;

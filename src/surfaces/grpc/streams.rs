@@ -34,7 +34,11 @@ impl<T> Outlet<T> {
     /// # Errors
     /// `READER_TOO_SLOW` if it is not taken in time.
     pub(super) async fn send(&self, message: T) -> Result<(), Denial> {
-        match tokio::time::timeout(SEND_MAX, self.0.send(message)).await {
+        self.send_within(SEND_MAX, message).await
+    }
+
+    async fn send_within(&self, bound: Duration, message: T) -> Result<(), Denial> {
+        match tokio::time::timeout(bound, self.0.send(message)).await {
             // Who left needs no answer: the supervisor ends the stream.
             Ok(_) => Ok(()),
             Err(_) => Err(Denial::new(Reason::ReaderTooSlow, "a message was not taken within ten seconds")),
@@ -56,8 +60,7 @@ where
     T: Send + 'static,
     F: Future<Output = Result<(), Denial>> + Send + 'static,
 {
-    let full = |_| Denial::new(Reason::Overloaded, "too many streams are open");
-    let place = desk.streams.clone().try_acquire_owned().map_err(full)?;
+    let place = desk.streams.take(caller.subject.id())?;
     let (sender, receiver) = mpsc::channel(WAITING_MAX);
     let (over, end) = oneshot::channel();
     let (producing, left) = (produce(Outlet(sender.clone())), sender);
@@ -92,5 +95,23 @@ async fn no_longer(desk: &Desk, call: &str, caller: &Caller) -> Denial {
         if let Err(denial) = desk.view.admit(caller, call) {
             return denial;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_reader_who_takes_nothing_is_too_slow() {
+        let (sender, mut reader) = mpsc::channel(WAITING_MAX);
+        let (outlet, bound) = (Outlet(sender), Duration::from_millis(20));
+        for message in 0..WAITING_MAX {
+            assert_eq!(outlet.send_within(bound, message).await, Ok(()));
+        }
+        let denied = outlet.send_within(bound, WAITING_MAX).await.unwrap_err();
+        assert_eq!(denied.reason, Reason::ReaderTooSlow);
+        assert_eq!(reader.recv().await, Some(0));
+        assert_eq!(outlet.send_within(bound, WAITING_MAX).await, Ok(()), "a place is free again");
     }
 }

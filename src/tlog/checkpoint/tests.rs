@@ -1,3 +1,5 @@
+//! Signed checkpoints are read back, and nothing else is taken for one.
+
 use super::super::hash::{EMPTY_ROOT, leaf_hash};
 use super::*;
 use tlog_tiles::Checkpoint as TheirCheckpoint;

@@ -1,3 +1,5 @@
+//! Signed notes against their specification and an independent reader.
+
 use super::*;
 use proptest::prelude::*;
 use signed_note::{Note, Signer as _, StandardSigner, StandardVerifier, VerifierList};

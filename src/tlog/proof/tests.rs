@@ -1,3 +1,5 @@
+//! Proofs of every index and size, made and refused.
+
 use super::super::hash::leaf_hash;
 use super::super::tree::FullTile;
 use super::*;

@@ -1,3 +1,5 @@
+//! Receipts are read back and verified, and altered ones are not.
+
 use super::super::note::Signer;
 use super::super::proof::{MemoryNodes, head, inclusion};
 use super::*;

@@ -1,3 +1,5 @@
+//! Tile paths and bundles, to the letter of the specification.
+
 use super::super::hash::leaf_hash;
 use super::*;
 use proptest::prelude::*;

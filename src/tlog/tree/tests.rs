@@ -1,3 +1,5 @@
+//! The right edge against trees computed whole.
+
 use super::super::hash::leaf_hash;
 use super::super::proof::{MemoryNodes, head};
 use super::*;

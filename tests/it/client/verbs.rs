@@ -73,7 +73,7 @@ async fn evidence_is_printed_as_files_and_lines() {
     let lines: Vec<&str> = list.data.lines().collect();
     assert_eq!(lines.len(), 2, "{list:?}");
     assert!(lines[0].contains("2  2026-11-21T10:00:02.000001Z  lease.issued"), "{list:?}");
-    assert!(lines[0].ends_with("actor=leasehold note=x\\u{202e}y"), "{list:?}");
+    assert!(lines[0].ends_with("note=x\\u{202e}y by=leasehold"), "{list:?}");
     let none = desk.run(&["evidence", "list", "--from", "9"]).await;
     assert!(none.data.is_empty() && none.talk.contains("no entries from index 9"), "{none:?}");
 }

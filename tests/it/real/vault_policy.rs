@@ -40,11 +40,72 @@ fn the_brokers_token_can_do_its_work() {
     }
 }
 
+/// One call: method, path, body.
+type Call = (&'static str, String, Value);
+
 /// Calls that the broker must not be able to make: reading secrets, widening itself, touching what
 /// is not its own, and every way around the pinned parameters. (`sys/step-down` is missing: without
 /// high availability OpenBao answers 204 to anybody, and does nothing.)
-fn outside(mine: &str, foreign: &str) -> Vec<(&'static str, String, Value)> {
-    let none = Value::Null;
+fn outside(mine: &str, foreign: &str) -> Vec<Call> {
+    [secrets_and_engines(), itself(), token_parameters(), leases(mine, foreign), server()].concat()
+}
+
+fn secrets_and_engines() -> Vec<Call> {
+    vec![
+        // Secrets of others, which the broker has tokens made for but never reads as itself.
+        ("GET", "database/creds/ledger-ro".into(), Value::Null),
+        ("GET", "database/creds/another".into(), Value::Null),
+        ("GET", "database/static-creds/s".into(), Value::Null),
+        ("GET", "secret/data/app/key".into(), Value::Null),
+        ("GET", "secret/data/ledger-probe".into(), Value::Null),
+        ("LIST", "secret/metadata/".into(), Value::Null),
+        ("POST", "secret/data/app/key".into(), json!({ "data": { "key": "x" } })),
+        ("PUT", "secret/destroy/app/key".into(), json!({ "versions": [1] })),
+        ("DELETE", "secret/metadata/app/key".into(), Value::Null),
+        ("POST", "pki/sign/agent".into(), json!({ "csr": "x" })),
+        ("POST", "pki/issue/agent".into(), json!({})),
+        ("POST", "pki/revoke".into(), json!({ "serial_number": "x" })),
+        ("POST", "pki/tidy".into(), json!({})),
+        ("DELETE", "pki/root".into(), Value::Null),
+        // Engines and their roles.
+        ("GET", "database/config/ledger".into(), Value::Null),
+        ("POST", "database/config/ledger".into(), json!({})),
+        ("POST", "database/rotate-root/ledger".into(), json!({})),
+        ("POST", "database/reset/ledger".into(), json!({})),
+        ("POST", "database/roles/ledger-ro".into(), json!({})),
+        ("DELETE", "database/roles/ledger-ro".into(), Value::Null),
+        ("POST", "pki/roles/agent".into(), json!({})),
+        ("GET", "sys/mounts".into(), Value::Null),
+        ("POST", "sys/mounts/evil".into(), json!({ "type": "kv" })),
+        ("DELETE", "sys/mounts/database".into(), Value::Null),
+    ]
+}
+
+fn itself() -> Vec<Call> {
+    let whole = json!({ "policies": [LEDGER_POLICY], "explicit_max_ttl": "60s", "display_name": "x", "meta": {} });
+    vec![
+        // Itself and its policies.
+        ("GET", "sys/policies/acl/leasehold-broker".into(), Value::Null),
+        ("PUT", "sys/policies/acl/leasehold-broker".into(), json!({ "policy": "" })),
+        ("PUT", format!("sys/policies/acl/{LEDGER_POLICY}"), json!({ "policy": "" })),
+        ("DELETE", format!("sys/policies/acl/{LEDGER_POLICY}"), Value::Null),
+        ("LIST", "sys/policies/acl".into(), Value::Null),
+        ("GET", "auth/token/lookup-self".into(), Value::Null),
+        ("POST", "auth/token/lookup".into(), json!({ "token": "x" })),
+        ("POST", "auth/token/revoke".into(), json!({ "token": "x" })),
+        ("POST", "auth/token/revoke-orphan".into(), json!({ "token": "x" })),
+        ("POST", "auth/token/create".into(), json!({})),
+        ("POST", "auth/token/create-orphan".into(), json!({})),
+        ("POST", "auth/token/create/another".into(), whole),
+        ("LIST", "auth/token/accessors".into(), Value::Null),
+        ("POST", "auth/token/roles/leasehold-task".into(), json!({ "orphan": false })),
+        ("POST", "auth/jwt/role/leasehold".into(), json!({})),
+        ("POST", "auth/jwt/config".into(), json!({})),
+        ("POST", "sys/auth/evil".into(), json!({ "type": "userpass" })),
+    ]
+}
+
+fn token_parameters() -> Vec<Call> {
     let token = |change: Value| {
         let mut body =
             json!({ "policies": [LEDGER_POLICY], "explicit_max_ttl": "60s", "display_name": "x", "meta": {} });
@@ -52,51 +113,7 @@ fn outside(mine: &str, foreign: &str) -> Vec<(&'static str, String, Value)> {
         body
     };
     let create = "auth/token/create/leasehold-task";
-    let rows: Vec<(&'static str, String, Value)> = vec![
-        // Secrets of others, which the broker has tokens made for but never reads as itself.
-        ("GET", "database/creds/ledger-ro".into(), none.clone()),
-        ("GET", "database/creds/another".into(), none.clone()),
-        ("GET", "database/static-creds/s".into(), none.clone()),
-        ("GET", "secret/data/app/key".into(), none.clone()),
-        ("GET", "secret/data/ledger-probe".into(), none.clone()),
-        ("LIST", "secret/metadata/".into(), none.clone()),
-        ("POST", "secret/data/app/key".into(), json!({ "data": { "key": "x" } })),
-        ("PUT", "secret/destroy/app/key".into(), json!({ "versions": [1] })),
-        ("DELETE", "secret/metadata/app/key".into(), none.clone()),
-        ("POST", "pki/sign/agent".into(), json!({ "csr": "x" })),
-        ("POST", "pki/issue/agent".into(), json!({})),
-        ("POST", "pki/revoke".into(), json!({ "serial_number": "x" })),
-        ("POST", "pki/tidy".into(), json!({})),
-        ("DELETE", "pki/root".into(), none.clone()),
-        // Engines and their roles.
-        ("GET", "database/config/ledger".into(), none.clone()),
-        ("POST", "database/config/ledger".into(), json!({})),
-        ("POST", "database/rotate-root/ledger".into(), json!({})),
-        ("POST", "database/reset/ledger".into(), json!({})),
-        ("POST", "database/roles/ledger-ro".into(), json!({})),
-        ("DELETE", "database/roles/ledger-ro".into(), none.clone()),
-        ("POST", "pki/roles/agent".into(), json!({})),
-        ("GET", "sys/mounts".into(), none.clone()),
-        ("POST", "sys/mounts/evil".into(), json!({ "type": "kv" })),
-        ("DELETE", "sys/mounts/database".into(), none.clone()),
-        // Itself and its policies.
-        ("GET", "sys/policies/acl/leasehold-broker".into(), none.clone()),
-        ("PUT", "sys/policies/acl/leasehold-broker".into(), json!({ "policy": "" })),
-        ("PUT", format!("sys/policies/acl/{LEDGER_POLICY}"), json!({ "policy": "" })),
-        ("DELETE", format!("sys/policies/acl/{LEDGER_POLICY}"), none.clone()),
-        ("LIST", "sys/policies/acl".into(), none.clone()),
-        ("GET", "auth/token/lookup-self".into(), none.clone()),
-        ("POST", "auth/token/lookup".into(), json!({ "token": "x" })),
-        ("POST", "auth/token/revoke".into(), json!({ "token": "x" })),
-        ("POST", "auth/token/revoke-orphan".into(), json!({ "token": "x" })),
-        ("POST", "auth/token/create".into(), json!({})),
-        ("POST", "auth/token/create-orphan".into(), json!({})),
-        ("POST", "auth/token/create/another".into(), token(json!({}))),
-        ("LIST", "auth/token/accessors".into(), none.clone()),
-        ("POST", "auth/token/roles/leasehold-task".into(), json!({ "orphan": false })),
-        ("POST", "auth/jwt/role/leasehold".into(), json!({})),
-        ("POST", "auth/jwt/config".into(), json!({})),
-        ("POST", "sys/auth/evil".into(), json!({ "type": "userpass" })),
+    vec![
         // The token role's pinned parameters.
         ("POST", create.into(), json!({ "policies": [LEDGER_POLICY] })),
         ("POST", create.into(), token(json!({ "renewable": true }))),
@@ -106,11 +123,16 @@ fn outside(mine: &str, foreign: &str) -> Vec<(&'static str, String, Value)> {
         ("POST", create.into(), token(json!({ "period": "24h" }))),
         ("POST", create.into(), token(json!({ "no_parent": true }))),
         ("POST", create.into(), token(json!({ "entity_alias": "x" }))),
+    ]
+}
+
+fn leases(mine: &str, foreign: &str) -> Vec<Call> {
+    vec![
         // Leases: other paths, other verbs, and names smuggled past the path.
         ("PUT", "sys/leases/lookup".into(), json!({ "lease_id": foreign })),
         ("PUT", "sys/leases/lookup".into(), json!({})),
-        ("LIST", "sys/leases/lookup/database/creds/another".into(), none.clone()),
-        ("LIST", "sys/leases/lookup/".into(), none.clone()),
+        ("LIST", "sys/leases/lookup/database/creds/another".into(), Value::Null),
+        ("LIST", "sys/leases/lookup/".into(), Value::Null),
         ("PUT", "sys/leases/revoke".into(), json!({ "lease_id": mine, "sync": true })),
         ("PUT", format!("sys/leases/revoke/{foreign}"), json!({ "sync": true })),
         ("PUT", format!("sys/leases/revoke/{mine}"), json!({ "sync": true, "lease_id": foreign })),
@@ -123,20 +145,24 @@ fn outside(mine: &str, foreign: &str) -> Vec<(&'static str, String, Value)> {
         ("PUT", "sys/leases/revoke-prefix/database/creds/ledger-ro".into(), json!({ "sync": true })),
         ("PUT", "sys/leases/revoke-force/database/creds/ledger-ro".into(), json!({})),
         ("POST", "sys/leases/tidy".into(), json!({})),
-        ("GET", "sys/leases/count".into(), none.clone()),
+        ("GET", "sys/leases/count".into(), Value::Null),
+    ]
+}
+
+fn server() -> Vec<Call> {
+    vec![
         // The server.
-        ("PUT", "sys/seal".into(), none.clone()),
+        ("PUT", "sys/seal".into(), Value::Null),
         ("POST", "sys/audit-hash/main".into(), json!({ "input": "x" })),
-        ("GET", "sys/audit".into(), none.clone()),
+        ("GET", "sys/audit".into(), Value::Null),
         ("POST", "sys/rotate".into(), json!({})),
-        ("GET", "sys/config/auditing/request-headers".into(), none.clone()),
-        ("DELETE", "sys/config/auditing/request-headers/x-leasehold-entry".into(), none.clone()),
-        ("GET", "sys/raw/core/mounts".into(), none.clone()),
+        ("GET", "sys/config/auditing/request-headers".into(), Value::Null),
+        ("DELETE", "sys/config/auditing/request-headers/x-leasehold-entry".into(), Value::Null),
+        ("GET", "sys/raw/core/mounts".into(), Value::Null),
         ("POST", "sys/wrapping/wrap".into(), json!({ "x": "y" })),
         ("POST", "cubbyhole/x".into(), json!({ "x": "y" })),
-        ("LIST", "identity/entity/id".into(), none),
-    ];
-    rows
+        ("LIST", "identity/entity/id".into(), Value::Null),
+    ]
 }
 
 #[test]

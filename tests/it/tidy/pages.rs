@@ -78,6 +78,24 @@ fn the_map_names_real_places(file: &str, text: &str, exists: impl Fn(&str) -> bo
     breaches
 }
 
+/// `src/a.rs::b` in backticks: the file must hold a function, constant or type `b`.
+fn the_walks_name_real_functions(file: &str, text: &str, read: impl Fn(&str) -> Option<String>) -> Vec<Breach> {
+    let mut breaches = Vec::new();
+    for (at, line) in text.lines().enumerate() {
+        for word in line.split('`').skip(1).step_by(2) {
+            let Some((path, name)) = word.split_once(".rs::") else { continue };
+            let path = format!("{path}.rs");
+            let held = read(&path).is_some_and(|code| {
+                ["fn", "const", "struct", "enum", "trait"].iter().any(|kind| code.contains(&format!("{kind} {name}")))
+            });
+            if !held {
+                breaches.push(breach(file, at, format!("`{word}` does not exist")));
+            }
+        }
+    }
+    breaches
+}
+
 /// Every link that leaves its page without leaving the tree must lead to a file.
 fn links_lead_somewhere(file: &str, text: &str, exists: impl Fn(&str) -> bool) -> Vec<Breach> {
     let folder = file.rsplit_once('/').map_or(String::new(), |(folder, _)| format!("{folder}/"));
@@ -136,11 +154,14 @@ fn the_map_is_true_and_no_link_is_dead() {
         let word = word.trim_end_matches('/');
         files.iter().any(|file| file.strip_prefix(word).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
     };
-    let maps = texts(|file| ["ARCHITECTURE.md", "README.md"].contains(&file));
-    assert_eq!(maps.len(), 2, "a page that newcomers expect is missing");
+    let root_pages = ["ARCHITECTURE.md", "README.md"];
+    let maps = texts(|file| root_pages.contains(&file) || file.starts_with("docs/walks/") || file == "docs/limits.md");
+    assert!(maps.len() > root_pages.len(), "a page that newcomers expect is missing");
     let mut breaches: Vec<Breach> =
         maps.iter().flat_map(|(file, text)| the_map_names_real_places(file, text, exists)).collect();
     let pages = texts(|file| file.ends_with(".md"));
+    let code = |path: &str| fs::read_to_string(root().join(path)).ok();
+    breaches.extend(pages.iter().flat_map(|(file, text)| the_walks_name_real_functions(file, text, code)));
     breaches.extend(pages.iter().flat_map(|(file, text)| links_lead_somewhere(file, text, exists)));
     assert_none(&breaches);
 }
@@ -182,6 +203,17 @@ fn a_place_that_does_not_exist_is_seen() {
     let seen = |line: &str| !the_map_names_real_places("ARCHITECTURE.md", line, exists).is_empty();
     assert!(!seen("`src/lib.rs`, `cargo xtask test`, `crate::domain`, `/healthz`, src/gone.rs without backticks"));
     for line in ["`src/gone.rs`", "ok `src/lib.rs` then `GONE.md`", "`src/gone/`", "| `.ci/gone` |"] {
+        assert!(seen(line), "{line}");
+    }
+}
+
+#[test]
+fn a_function_that_does_not_exist_is_seen() {
+    let code =
+        |path: &str| (path == "src/a.rs").then(|| "pub(super) async fn walk() {}\nconst MAX: u8 = 1;".to_owned());
+    let seen = |line: &str| !the_walks_name_real_functions("docs/a.md", line, code).is_empty();
+    assert!(!seen("`src/a.rs::walk`, `src/a.rs::MAX`, `Entry::read`, src/gone.rs::b without backticks"));
+    for line in ["`src/a.rs::run`", "`src/gone.rs::walk`"] {
         assert!(seen(line), "{line}");
     }
 }

@@ -28,8 +28,11 @@ pub(super) fn run() -> Result<Outcome> {
     let workshop = Workshop::open()?;
     let mut stages = Stages::default();
     stages.cargo("format", &["fmt", "--all", "--check"]);
-    stages.cargo("lints", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]);
-    stages.cargo("build", &["build", "--workspace"]);
+    stages.cargo(
+        "lints",
+        &["clippy", "--workspace", "--all-targets", "--features", "leasehold/failpoints", "--", "-D", "warnings"],
+    );
+    stages.cargo("build", &["build", "--workspace", "--examples", "--features", "leasehold/failpoints"]);
     stages.cargo("pure floors alone", &["check", "--package", "leasehold", "--lib", "--no-default-features"]);
     stages.run("API lint", api_lint::run);
     let mut output = Output::default();
@@ -118,7 +121,15 @@ impl Workshop {
     }
 
     fn tests(&self, output: &mut Output) -> Result<Found> {
-        let mut command = cargo(&["test", "--workspace", "--no-fail-fast", "--", "--show-output"]);
+        let mut command = cargo(&[
+            "test",
+            "--workspace",
+            "--features",
+            "leasehold/failpoints",
+            "--no-fail-fast",
+            "--",
+            "--show-output",
+        ]);
         command.env(canary::FILE_VARIABLE, &self.file).env(canary::OUTPUT_VARIABLE, &self.outputs);
         let children = Children::new()?;
         let status = output.follow(&children, &mut command, &self.outputs)?;

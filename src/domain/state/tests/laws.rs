@@ -43,7 +43,23 @@ fn forged_entries_name_the_law_they_break() {
         teams: vec![],
         until: desk.now,
     };
+    let mut unasked = Body::TaskRequested(task::Requested {
+        agent: super::desk::name("billing-bot"),
+        credentials: vec![super::desk::name("ledger-ro")],
+        estate_version: 1,
+        needs: vec![],
+        purpose_code: "x".into(),
+        subject: desk.state.tasks[&task].facts.subject.clone(),
+        task: crate::domain::base::TaskId::new(desk.now, [98; 10]),
+        window_seconds: 60,
+    });
+    assert_eq!(forged(&desk, unasked.clone()).unwrap_err().law, "approval", "the owner must be asked");
+    if let Body::TaskRequested(requested) = &mut unasked {
+        requested.needs.push(super::desk::name("payments"));
+    }
+    assert!(forged(&desk, unasked).is_ok());
     for (law, result) in [
+        ("approval", forged(&desk, approved(digest, None))),
         ("lease", forged(&desk, issued)),
         ("approval", forged(&desk, task::Activated { ends: desk.now, task })),
         ("approval", forged(&desk, approved(Digest::of(&[b"other"]), None))),
@@ -99,7 +115,7 @@ fn random_step(desk: &mut Desk, step: u8, which: usize) {
     let lease = desk.state.leases.keys().nth(which).copied();
     let intended = lease.filter(|lease| desk.state.leases[lease].is_intended());
     match (step, task, lease) {
-        (0, ..) => drop(desk.request(if which % 2 == 0 { "ledger-ro" } else { "motd" })),
+        (0, ..) => drop(desk.request(if which.is_multiple_of(2) { "ledger-ro" } else { "motd" })),
         (1, Some(task), _) => drop(desk.approve(task)),
         (2 | 3, Some(task), _) => {
             let _ = desk.issue(task, "ledger-ro").or_else(|_| desk.issue(task, "motd"));

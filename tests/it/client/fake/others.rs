@@ -130,5 +130,9 @@ fn changes() -> Vec<EstateChange> {
 fn entry(index: u64) -> Vec<u8> {
     let kind = KINDS[index as usize];
     let time = format!("2026-11-21T10:00:0{index}.000001Z");
-    format!(r#"{{"actor":"leasehold","note":"x{}y","time":"{time}","type":"{kind}","v":1}}"#, '\u{202e}').into_bytes()
+    format!(
+        r#"{{"actor":{{"id":"leasehold"}},"time":"{time}","type":"{kind}","v":1,"what":{{"note":"x{}y"}}}}"#,
+        '\u{202e}'
+    )
+    .into_bytes()
 }

@@ -1,0 +1,53 @@
+//! The reads, each on the connection that cannot write. They see committed batches only, whole.
+
+use super::{fault, signed};
+use crate::domain::entry::{Commitment, Opening};
+use crate::ports::{Fault, FaultKind, Head, StoredEntry};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+
+pub(super) fn head(connection: &Connection) -> Result<Option<Head>, Fault> {
+    let head = |row: &Row<'_>| Ok(Head { size: unsigned(row, 0)?, checkpoint: row.get(1)? });
+    connection
+        .prepare_cached("SELECT size, checkpoint FROM head")
+        .and_then(|mut statement| statement.query_row([], head).optional())
+        .map_err(unreadable)
+}
+
+pub(super) fn entries(connection: &Connection, from: u64, limit: u32) -> Result<Vec<StoredEntry>, Fault> {
+    let entry = |row: &Row<'_>| Ok(StoredEntry { index: unsigned(row, 0)?, bytes: row.get(1)? });
+    let found: Vec<StoredEntry> = connection
+        .prepare_cached("SELECT idx, bytes FROM entry WHERE idx >= ? ORDER BY idx LIMIT ?")
+        .and_then(|mut statement| statement.query_map(params![signed(from), limit], entry)?.collect())
+        .map_err(unreadable)?;
+    match found.iter().zip(from..).find(|(entry, index)| entry.index != *index) {
+        Some((_, index)) => Err(Fault::new(FaultKind::Permanent, format!("entry {index} is missing from the log"))),
+        None => Ok(found),
+    }
+}
+
+pub(super) fn openings(connection: &Connection, index: u64) -> Result<Vec<(Commitment, Opening)>, Fault> {
+    let opening = |row: &Row<'_>| {
+        let (entry_type, field, salt, value) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
+        let opening = Opening { entry_type, field, salt, value };
+        Ok((opening.commitment(), opening))
+    };
+    connection
+        .prepare_cached("SELECT entry_type, field, salt, value FROM opening WHERE idx = ? ORDER BY field")
+        .and_then(|mut statement| statement.query_map([signed(index)], opening)?.collect())
+        .map_err(unreadable)
+}
+
+pub(super) fn tile(connection: &Connection, level: u8, number: u64) -> Result<Option<Vec<u8>>, Fault> {
+    connection
+        .prepare_cached("SELECT bytes FROM tile WHERE level = ? AND number = ?")
+        .and_then(|mut statement| statement.query_row(params![level, signed(number)], |row| row.get(0)).optional())
+        .map_err(unreadable)
+}
+
+fn unsigned(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
+    row.get::<_, i64>(column).map(i64::unsigned_abs)
+}
+
+fn unreadable(error: rusqlite::Error) -> Fault {
+    fault::of("the log cannot be read", error)
+}

@@ -1,0 +1,3 @@
+//! The simulation: ports with behaviour and scripted faults, so that every fault can be had on demand.
+
+pub(crate) mod store;

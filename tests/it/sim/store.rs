@@ -1,0 +1,199 @@
+//! The simulated log store: a disk in memory, opened as often as one likes, whose appends go wrong
+//! as scripted. It passes the same contract suite as the real one.
+
+use async_trait::async_trait;
+use leasehold::domain::entry::{Commitment, Opening};
+use leasehold::ports::{AppendError, Batch, Fault, FaultKind, Head, LogStore, NewEntry, StoredEntry};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+/// What happens to one append.
+#[derive(Debug)]
+pub(crate) enum Twist {
+    /// Nothing goes wrong.
+    None,
+    /// Nothing is stored, and the writer is told so.
+    FailForCertain,
+    /// Nothing is stored, and the writer is left in the dark.
+    LoseTheBatch,
+    /// Everything is stored, and the writer is left in the dark.
+    LoseTheAnswer,
+    /// Another writer comes first with this batch.
+    Overtake(Batch),
+}
+
+/// What outlives the process: clones are the same disk.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct SimDisk(Arc<Mutex<Content>>);
+
+#[derive(Debug, Default)]
+struct Content {
+    head: Option<Head>,
+    entries: Vec<NewEntry>,
+    tiles: BTreeMap<(u8, u64), Vec<u8>>,
+    script: VecDeque<Twist>,
+}
+
+/// One opening of the disk.
+#[derive(Debug)]
+pub(crate) struct SimStore {
+    disk: SimDisk,
+    uncertain: AtomicBool,
+}
+
+impl SimDisk {
+    pub(crate) fn open(&self) -> SimStore {
+        SimStore { disk: self.clone(), uncertain: AtomicBool::new(false) }
+    }
+
+    /// The next appends go as told, the ones after them well.
+    pub(crate) fn script(&self, twists: impl IntoIterator<Item = Twist>) {
+        self.content().script.extend(twists);
+    }
+
+    fn content(&self) -> MutexGuard<'_, Content> {
+        self.0.lock().unwrap()
+    }
+}
+
+impl SimStore {
+    fn check_certain(&self) -> Result<(), Fault> {
+        let uncertain = self.uncertain.load(Ordering::SeqCst);
+        if uncertain { Err(fault(FaultKind::Permanent)) } else { Ok(()) }
+    }
+}
+
+impl Content {
+    fn size(&self) -> u64 {
+        self.entries.len() as u64
+    }
+
+    fn append(&mut self, batch: Batch) -> Result<(), AppendError> {
+        self.check(&batch)?;
+        self.entries.extend(batch.entries);
+        self.tiles.extend(batch.tiles.into_iter().map(|tile| ((tile.level, tile.number), tile.bytes)));
+        self.head = Some(Head { size: self.size(), checkpoint: batch.checkpoint });
+        Ok(())
+    }
+
+    fn check(&self, batch: &Batch) -> Result<(), AppendError> {
+        let (expected, found) = (batch.expected_size, self.size());
+        let entries_fit =
+            batch.entries.iter().all(|entry| entry.bytes.len() <= 65_535 && openings_fit(&entry.openings));
+        let tiles_fit =
+            batch.tiles.iter().all(|t| t.bytes.len() == 8_192 && !self.tiles.contains_key(&(t.level, t.number)));
+        if batch.entries.is_empty() || !entries_fit || !tiles_fit {
+            return Err(AppendError::Failed(fault(FaultKind::Permanent)));
+        }
+        if expected == found { Ok(()) } else { Err(AppendError::Conflict { expected, found }) }
+    }
+}
+
+fn openings_fit(openings: &[(Commitment, Opening)]) -> bool {
+    let fields: std::collections::BTreeSet<_> = openings.iter().map(|(_, opening)| &opening.field).collect();
+    fields.len() == openings.len() && openings.iter().all(|(commitment, opening)| opening.commitment() == *commitment)
+}
+
+fn fault(kind: FaultKind) -> Fault {
+    Fault::new(kind, "the simulated store was told to fail")
+}
+
+#[async_trait]
+impl LogStore for SimStore {
+    async fn head(&self) -> Result<Option<Head>, Fault> {
+        self.check_certain()?;
+        Ok(self.disk.content().head.clone())
+    }
+
+    async fn append(&self, batch: Batch) -> Result<(), AppendError> {
+        self.check_certain().map_err(AppendError::Failed)?;
+        let mut content = self.disk.content();
+        let twist = content.script.pop_front().unwrap_or(Twist::None);
+        let in_the_dark = match twist {
+            Twist::None => return content.append(batch),
+            Twist::FailForCertain => return Err(AppendError::Failed(fault(FaultKind::Transient))),
+            Twist::Overtake(other) => return content.append(other).and_then(|()| content.append(batch)),
+            Twist::LoseTheBatch => Ok(()),
+            Twist::LoseTheAnswer => content.append(batch),
+        };
+        self.uncertain.store(true, Ordering::SeqCst);
+        in_the_dark.and_then(|()| Err(AppendError::Ambiguous(fault(FaultKind::Ambiguous))))
+    }
+
+    async fn entries(&self, from: u64, limit: u32) -> Result<Vec<StoredEntry>, Fault> {
+        let content = self.disk.content();
+        let entries = (0..).zip(&content.entries).skip_while(|(index, _)| *index < from).take(limit as usize);
+        Ok(entries.map(|(index, entry)| StoredEntry { index, bytes: entry.bytes.clone() }).collect())
+    }
+
+    async fn openings(&self, index: u64) -> Result<Vec<(Commitment, Opening)>, Fault> {
+        let index = usize::try_from(index).unwrap();
+        Ok(self.disk.content().entries.get(index).map(|entry| entry.openings.clone()).unwrap_or_default())
+    }
+
+    async fn tile(&self, level: u8, number: u64) -> Result<Option<Vec<u8>>, Fault> {
+        Ok(self.disk.content().tiles.get(&(level, number)).cloned())
+    }
+}
+
+mod tests {
+    use super::{SimDisk, Twist};
+    use crate::contract::log_store::{Bench, Ledger, log_store_contract};
+    use leasehold::ports::{AppendError, LogStore};
+    use std::sync::Arc;
+
+    impl Bench for SimDisk {
+        fn open(&self) -> Arc<dyn LogStore> {
+            Arc::new(SimDisk::open(self))
+        }
+    }
+
+    log_store_contract!(SimDisk::default);
+
+    async fn ledger(disk: &SimDisk) -> Ledger {
+        Ledger::resume(Bench::open(disk)).await
+    }
+
+    #[tokio::test]
+    async fn a_certain_failure_stores_nothing_and_the_writer_goes_on() {
+        let disk = SimDisk::default();
+        let mut ledger = ledger(&disk).await;
+        ledger.append(3).await.unwrap();
+        disk.script([Twist::FailForCertain, Twist::FailForCertain]);
+        for _ in 0..2 {
+            assert!(matches!(ledger.append(3).await, Err(AppendError::Failed(_))));
+            assert_eq!(ledger.store.head().await.unwrap().unwrap().size, 3);
+        }
+        ledger.append(3).await.unwrap();
+        assert_eq!(Ledger::resume(Bench::open(&disk)).await.edge.size(), 6);
+    }
+
+    #[tokio::test]
+    async fn after_a_lost_answer_only_opening_again_tells_what_was_stored() {
+        for (twist, found) in [(Twist::LoseTheAnswer, 6), (Twist::LoseTheBatch, 3)] {
+            let disk = SimDisk::default();
+            let mut old = ledger(&disk).await;
+            old.append(3).await.unwrap();
+            disk.script([twist]);
+            assert!(matches!(old.append(3).await, Err(AppendError::Ambiguous(_))));
+            assert!(old.store.head().await.is_err());
+            assert!(matches!(old.append(3).await, Err(AppendError::Failed(_))));
+            let mut new = ledger(&disk).await;
+            assert_eq!(new.edge.size(), found);
+            new.append(1).await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn whoever_is_overtaken_is_told_where_the_log_is() {
+        let disk = SimDisk::default();
+        let mut ledger = ledger(&disk).await;
+        ledger.append(3).await.unwrap();
+        let (other, _) = ledger.batch(2);
+        disk.script([Twist::Overtake(other)]);
+        let error = ledger.append(4).await.unwrap_err();
+        assert!(matches!(error, AppendError::Conflict { expected: 3, found: 5 }), "{error:?}");
+        assert_eq!(Ledger::resume(Bench::open(&disk)).await.edge.size(), 5);
+    }
+}
