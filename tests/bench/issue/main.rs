@@ -42,13 +42,20 @@ fn bench() -> Result<()> {
     let pid = scene.broker()?.child().id();
     runtime.block_on(async {
         let broker = Broker::connect(&scene).await?;
-        for kind in KINDS {
-            for load in LOADS {
+        for (kind, load) in KINDS.into_iter().flat_map(|kind| LOADS.map(|load| (kind, load))) {
+            if wanted(kind, load) {
                 measure(&scene, &broker, &engine, pid, kind, load).await?;
             }
         }
         Ok(())
     })
+}
+
+/// `cargo bench --bench issue -- kv.1` measures that part only, for a profile; without words: all.
+fn wanted(kind: Kind, load: Load) -> bool {
+    let mut words = std::env::args().skip(1).filter(|word| !word.starts_with('-')).peekable();
+    let name = format!("{}.{}", kind.name(), load.in_flight());
+    words.peek().is_none() || words.any(|word| word == name)
 }
 
 /// One kind of secret at one number in flight, all four ways.

@@ -19,11 +19,19 @@ pub(crate) fn machine(bao: &OpenBao) -> Result<()> {
     let cpu = read("/proc/cpuinfo");
     let model = cpu.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or("unknown");
     let cores = std::thread::available_parallelism()?;
-    println!("machine: {cores} cores, {}, kernel {}", model.trim_matches([':', ' ', '\t']), read("/proc/sys/kernel/osrelease").trim());
+    println!(
+        "machine: {cores} cores, {}, kernel {}",
+        model.trim_matches([':', ' ', '\t']),
+        read("/proc/sys/kernel/osrelease").trim()
+    );
     println!("load before: {}", read("/proc/loadavg").trim());
     println!("engine: version {}, development server, storage {}", seal.text("/version"), seal.text("/storage_type"));
-    println!("through: one mTLS connection for all; direct: plain HTTP on loopback with kept connections, no record, no shortening");
-    println!("floor: 2 appends through the SQLite store (FULL, batched as in the writer) + 1 GetStatus over the same mTLS connection");
+    println!(
+        "through: one mTLS connection for all; direct: plain HTTP on loopback with kept connections, no record, no shortening"
+    );
+    println!(
+        "floor: 2 appends through the SQLite store (FULL, batched as in the writer) + 1 GetStatus over the same mTLS connection"
+    );
     Ok(())
 }
 
