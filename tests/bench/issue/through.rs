@@ -14,7 +14,7 @@ use leasehold::proto::v1;
 use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio_util::task::TaskTracker;
 use tonic::transport::Channel;
 use v1::issuance_service_client::IssuanceServiceClient;
@@ -101,14 +101,11 @@ impl Broker {
             };
             TaskServiceClient::new(self.approver.channel.clone()).approve_task(yes).await?;
         }
-        let deadline = Instant::now() + PATIENCE;
-        while Instant::now() < deadline {
-            let request = v1::GetTaskRequest { task_id: task.id.clone() };
-            let seen = client.get_task(request).await?.into_inner().task.context("no task")?;
-            if seen.state() == v1::TaskState::Active {
+        let mut changes = client.watch_task(v1::WatchTaskRequest { task_id: task.id.clone() }).await?.into_inner();
+        while let Some(change) = tokio::time::timeout(PATIENCE, changes.message()).await?? {
+            if change.task.is_some_and(|seen| seen.state() == v1::TaskState::Active) {
                 return Ok(task.id);
             }
-            tokio::time::sleep(Duration::from_millis(20)).await;
         }
         bail!("a task for {} did not become active", kind.credential())
     }
