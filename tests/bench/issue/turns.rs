@@ -48,7 +48,6 @@ impl Turns {
     /// Microseconds at a quantile, of the broker, of logins, of a held token, of the floor.
     pub(crate) fn at(&self, quantile: f64) -> [f64; 4] {
         let pick = |walls: &Vec<Duration>| {
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rank in a short list")]
             let rank = (walls.len() as f64 * quantile) as usize;
             walls.get(rank.min(walls.len().saturating_sub(1))).map_or(f64::NAN, |wall| wall.as_secs_f64() * 1e6)
         };
