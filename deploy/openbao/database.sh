@@ -23,7 +23,9 @@ closed="DO \$\$ BEGIN IF EXISTS (SELECT FROM pg_roles WHERE rolname='{{name}}') 
 ended="SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename='{{name}}'"
 dropped="DO \$\$ BEGIN IF EXISTS (SELECT FROM pg_roles WHERE rolname='{{name}}') THEN DROP OWNED BY \"{{name}}\"; DROP ROLE \"{{name}}\"; END IF; END \$\$;"
 
-"$bao" write database/roles/ledger-ro db_name=ledger default_ttl=20m max_ttl=1h \
+# default_ttl: the broker's step. A longer one is renewed down at each issue, which is one more call and one more
+# statement; the broker prolongs step by step while the task lives.
+"$bao" write database/roles/ledger-ro db_name=ledger default_ttl=2m max_ttl=1h \
     creation_statements="$created" \
     revocation_statements="$closed" revocation_statements=COMMIT revocation_statements=BEGIN \
     revocation_statements="$ended" revocation_statements="$dropped"

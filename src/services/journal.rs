@@ -78,10 +78,19 @@ pub struct Proposal {
 pub struct Durable {
     /// What the asker is told.
     pub reply: Reply,
-    /// Index of the first entry that followed; `None` if none did.
-    pub index: Option<u64>,
+    /// The first entry that followed; `None` if none did.
+    pub recorded: Option<Recorded>,
     /// The state that holds it, with its checkpoint.
     pub published: Arc<Published>,
+}
+
+/// An entry of a durable decision, as it stands in the log.
+#[derive(Debug)]
+pub struct Recorded {
+    /// Its index.
+    pub index: u64,
+    /// Its canonical bytes: who needs them at once need not ask the store.
+    pub bytes: Vec<u8>,
 }
 
 /// Handle on the writer. Cheap to clone.

@@ -2,7 +2,7 @@
 //! extends an older one. Built by whoever asks, never by the writer.
 
 use super::World;
-use super::journal::Published;
+use super::journal::{Published, Recorded};
 use crate::domain::entry::Opening;
 use crate::domain::reason::{Denial, Reason};
 use crate::tlog::Hash;
@@ -27,10 +27,26 @@ pub struct Proven {
 /// # Errors
 /// `NOT_FOUND` beyond the end; `LOG_UNAVAILABLE` if the store cannot be read.
 pub async fn prove(world: &World, published: &Published, index: u64, openings: Vec<Opening>) -> Result<Proven, Denial> {
+    if index >= published.state.size {
+        return Err(Denial::not_found());
+    }
+    let stored = world.store.entries(index, 1).await.map_err(|fault| unreadable(&fault))?;
+    let bytes = stored.into_iter().next().ok_or_else(Denial::not_found)?.bytes;
+    prove_recorded(world, published, Recorded { index, bytes }, openings).await
+}
+
+/// Proves an entry that was recorded just now: the store is asked only for full tiles.
+///
+/// # Errors
+/// As [`prove`].
+pub async fn prove_recorded(
+    world: &World,
+    published: &Published,
+    Recorded { index, bytes: entry }: Recorded,
+    openings: Vec<Opening>,
+) -> Result<Proven, Denial> {
     let plan = Plan::inclusion(index, published.state.size).map_err(|_| Denial::not_found())?;
     let proof = read(world, published, &plan).await?;
-    let stored = world.store.entries(index, 1).await.map_err(|fault| unreadable(&fault))?;
-    let entry = stored.into_iter().next().ok_or_else(Denial::not_found)?.bytes;
     let receipt = Receipt { index, proof, checkpoint_text: published.checkpoint.clone() };
     Ok(Proven { receipt, entry, openings })
 }

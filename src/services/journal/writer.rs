@@ -4,7 +4,7 @@
 use super::denials::Denials;
 use super::fold::StartError;
 use super::recent::{LeaseEnd, Recent, SettledLease};
-use super::{Durable, Fresh, Parts, Published, Waiting, WriterEnd};
+use super::{Durable, Fresh, Parts, Published, Recorded, Waiting, WriterEnd};
 use crate::domain::base::{Digest, Time};
 use crate::domain::entry::bodies::{access, log};
 use crate::domain::entry::{Actor, Commitment, Entry, Opening, RequestMark};
@@ -39,7 +39,8 @@ struct Working {
     settled_tasks: Vec<Task>,
 }
 
-type Answer = (oneshot::Sender<Result<Durable, Denial>>, Result<(Reply, Option<u64>), Denial>);
+type Decision = Result<(Reply, Option<Recorded>), Denial>;
+type Answer = (oneshot::Sender<Result<Durable, Denial>>, Decision);
 
 /// Most commands in one batch.
 const BATCH_MAX: usize = 256;
@@ -103,12 +104,7 @@ impl Writer {
         }
     }
 
-    fn decide_one(
-        &self,
-        working: &mut Working,
-        proposal: super::Proposal,
-        reading: Reading,
-    ) -> Result<(Reply, Option<u64>), Denial> {
+    fn decide_one(&self, working: &mut Working, proposal: super::Proposal, reading: Reading) -> Decision {
         let bench = Bench {
             at: reading.time.max(working.next.state.time),
             clock_certain: reading.certain,
@@ -118,9 +114,9 @@ impl Writer {
         let by = actor_of(&proposal.command);
         match working.next.state.decide(&proposal.command, &bench) {
             Ok(decided) => {
-                let index = (!decided.drafts.is_empty()).then_some(working.next.state.size);
+                let index = working.next.state.size;
                 working.append(decided.drafts, &by, bench.at, proposal.openings)?;
-                Ok((decided.reply, index))
+                Ok((decided.reply, working.recorded(index)))
             }
             Err(denial) => {
                 if let Some(draft) = denied(&proposal.command, &denial, &self.denials, bench.at) {
@@ -212,6 +208,12 @@ impl Working {
         Ok(())
     }
 
+    /// The entry at `index`, if it is one of this batch.
+    fn recorded(&self, index: u64) -> Option<Recorded> {
+        let place = usize::try_from(index.checked_sub(self.base)?).ok()?;
+        self.entries.get(place).map(|entry| Recorded { index, bytes: entry.bytes.clone() })
+    }
+
     /// Keeps what an entry took out of the state, for people who ask about it soon after.
     fn note_settled(&mut self, before: &State, after: &State, entry: &Entry) {
         let settled = LeaseEnd::of(&entry.body)
@@ -256,7 +258,7 @@ fn denied(command: &Command, denial: &Denial, denials: &Denials, at: Time) -> Op
 
 fn release(answers: Vec<Answer>, published: &Arc<Published>) {
     for (waiter, decided) in answers {
-        let durable = decided.map(|(reply, index)| Durable { reply, index, published: Arc::clone(published) });
+        let durable = decided.map(|(reply, recorded)| Durable { reply, recorded, published: Arc::clone(published) });
         // A caller who left is no fault: what was decided is in the log.
         let _ = waiter.send(durable);
     }

@@ -58,7 +58,7 @@ impl Estates {
             return Err(Denial::new(Reason::Internal, "the writer named no estate version").into());
         };
         // Applied was the difference to the version that was named; a repeat changes nothing.
-        let applied = durable.index.is_some() && planned.base_version == message.version;
+        let applied = durable.recorded.is_some() && planned.base_version == message.version;
         let changes = if applied { convert::changes(planned.changes) } else { Vec::new() };
         Ok(v1::ApplyEstateResponse { version, changes })
     }

@@ -4,6 +4,7 @@
 use super::convert::{evidence, fields, lease as convert, page, secret};
 use super::desk::{Answer, Desk, Outcome, mark};
 use crate::domain::base::LeaseId;
+use crate::domain::entry::Opening;
 use crate::domain::reason::{Denial, Reason};
 use crate::domain::state::command::Caller;
 use crate::domain::state::{Ask, Reply};
@@ -11,6 +12,7 @@ use crate::ports::entropy;
 use crate::proto::v1;
 use crate::proto::v1::issuance_service_server::IssuanceService;
 use crate::services::issue::{Issue, Sealed};
+use crate::services::journal::{Durable, Published, Recorded};
 use crate::services::receipt;
 use crate::services::renew::Renew;
 use convert::LeaseFilter;
@@ -72,23 +74,26 @@ impl Issuance {
 
     /// Room seven.
     async fn reply(&self, sealed: Sealed) -> Outcome<v1::IssueSecretResponse> {
-        let receipt = self.receipt(&sealed).await;
-        let lease = sealed.durable.published.state.leases.get(&sealed.lease).map(convert::open);
-        let secret = secret::revealed(sealed.minted)?;
+        let Sealed { lease, minted, durable: Durable { published, recorded, .. }, openings } = sealed;
+        let receipt = self.receipt(&published, recorded, openings).await;
+        if receipt.is_none() {
+            tracing::warn!(%lease, "a secret leaves without its receipt");
+        }
+        let lease = published.state.leases.get(&lease).map(convert::open);
+        let secret = secret::revealed(minted)?;
         Ok(v1::IssueSecretResponse { lease, receipt, secret: Some(secret) })
     }
 
     /// A receipt that cannot be made now does not keep the secret back: `GetReceipt` gives it later.
-    async fn receipt(&self, sealed: &Sealed) -> Option<v1::Receipt> {
-        let openings = Sight::Concerned.of(sealed.openings.clone());
-        let proven = receipt::prove(&self.desk.world, &sealed.durable.published, sealed.durable.index?, openings).await;
-        match proven {
-            Ok(proven) => Some(evidence::receipt(proven)),
-            Err(denial) => {
-                tracing::warn!(lease = %sealed.lease, reason = %denial.reason, "a secret leaves without its receipt");
-                None
-            }
-        }
+    async fn receipt(
+        &self,
+        published: &Published,
+        recorded: Option<Recorded>,
+        openings: Vec<Opening>,
+    ) -> Option<v1::Receipt> {
+        let openings = Sight::Concerned.of(openings);
+        let proven = receipt::prove_recorded(&self.desk.world, published, recorded?, openings).await;
+        proven.map(evidence::receipt).ok()
     }
 
     async fn renew(&self, request: Request<v1::RenewLeaseRequest>) -> Outcome<v1::Lease> {

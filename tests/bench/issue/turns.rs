@@ -1,0 +1,89 @@
+//! The stopwatch: every way has its turn in every round, in an order that moves on by one each time.
+
+use crate::plan::Plan;
+use anyhow::{Context as _, Result};
+use async_trait::async_trait;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::task::JoinSet;
+
+/// One way to get the thing that is measured.
+#[async_trait]
+pub(crate) trait Way: Send + Sync {
+    /// Gets it once.
+    async fn once(&self) -> Result<()>;
+}
+
+/// Walls of each way, ascending, and what the broker's processor time was.
+pub(crate) struct Turns {
+    walls: [Vec<Duration>; 4],
+    broker_cpu: Duration,
+}
+
+/// What the kernel calls `USER_HZ`: a tick of `/proc/<pid>/stat`, the same on every Linux.
+const TICKS_PER_SECOND: u64 = 100;
+
+impl Turns {
+    /// Lets the ways take turns. The first way is the broker, whose processor time is `pid`'s.
+    pub(crate) async fn take(ways: &[Arc<dyn Way>; 4], plan: &Plan, pid: u32) -> Result<Self> {
+        for way in ways {
+            block(way, plan).await?;
+        }
+        let mut turns = Self { walls: Default::default(), broker_cpu: Duration::ZERO };
+        for round in 0..plan.rounds {
+            for turn in 0..ways.len() {
+                let which = (round + turn) % ways.len();
+                let (Some(way), Some(walls)) = (ways.get(which), turns.walls.get_mut(which)) else { continue };
+                let before = cpu_of(pid)?;
+                walls.extend(block(way, plan).await?);
+                if which == 0 {
+                    turns.broker_cpu += cpu_of(pid)?.saturating_sub(before);
+                }
+            }
+        }
+        turns.walls.iter_mut().for_each(|walls| walls.sort_unstable());
+        Ok(turns)
+    }
+
+    /// Microseconds at a quantile, of the broker, of logins, of a held token, of the floor.
+    pub(crate) fn at(&self, quantile: f64) -> [f64; 4] {
+        let pick = |walls: &Vec<Duration>| {
+            let rank = (walls.len() as f64 * quantile) as usize;
+            walls.get(rank.min(walls.len().saturating_sub(1))).map_or(f64::NAN, |wall| wall.as_secs_f64() * 1e6)
+        };
+        [0, 1, 2, 3].map(|which: usize| self.walls.get(which).map_or(f64::NAN, pick))
+    }
+
+    /// Processor time of the broker for one issue, in microseconds.
+    pub(crate) fn broker_cpu(&self) -> f64 {
+        let [through, ..] = &self.walls;
+        self.broker_cpu.as_secs_f64() * 1e6 / through.len() as f64
+    }
+}
+
+/// One turn: `in_flight` workers, each of which does its next as soon as its last is done.
+async fn block(way: &Arc<dyn Way>, plan: &Plan) -> Result<Vec<Duration>> {
+    let mut workers = JoinSet::new();
+    for _ in 0..plan.in_flight {
+        let (way, count) = (Arc::clone(way), plan.block / plan.in_flight);
+        workers.spawn(async move {
+            let mut walls = Vec::with_capacity(count);
+            for _ in 0..count {
+                let begun = Instant::now();
+                way.once().await?;
+                walls.push(begun.elapsed());
+            }
+            anyhow::Ok(walls)
+        });
+    }
+    let done: Result<Vec<_>> = workers.join_all().await.into_iter().collect();
+    Ok(done?.concat())
+}
+
+/// User and system time of a process.
+fn cpu_of(pid: u32) -> Result<Duration> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let (_, after_name) = stat.rsplit_once(") ").context("no process name")?;
+    let ticks: Result<u64, _> = after_name.split(' ').skip(11).take(2).map(str::parse::<u64>).sum();
+    Ok(Duration::from_millis(ticks? * 1_000 / TICKS_PER_SECOND))
+}
