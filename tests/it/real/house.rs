@@ -116,7 +116,12 @@ impl House {
     }
 
     pub(crate) fn until_gone(&self, task: &str) {
-        until("the task to be gone", || self.bot.task(task).is_ok_and(|task| task.state() == TaskState::Gone));
+        let is_gone = || self.bot.task(task).is_ok_and(|task| task.state() == TaskState::Gone).then_some(());
+        wait_for("the task to be gone", PATIENCE, is_gone).unwrap_or_else(|error| {
+            let said = self.broker_said();
+            let last: Vec<_> = said.lines().rev().take(12).collect();
+            panic!("{error}: {:?}\n{}", self.bot.task(task), last.join("\n"))
+        });
     }
 
     pub(crate) fn until_lease(&self, lease: &str, state: LeaseState) -> v1::Lease {
