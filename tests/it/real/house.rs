@@ -38,7 +38,9 @@ impl House {
     }
 
     pub(crate) fn with(options: Options) -> Self {
-        assert!(cfg!(feature = "failpoints"), "these tests take --features failpoints (cargo xtask test has it)");
+        if !cfg!(feature = "failpoints") {
+            panic!("these tests take --features failpoints (cargo xtask test has it)");
+        }
         let mut scene = Scene::without_broker(binary(), options).unwrap();
         let proxy = Proxy::start(scene.bao.host()).unwrap();
         scene.options.engine_address = Some(format!("http://{}", proxy.address));
