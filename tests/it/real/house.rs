@@ -38,7 +38,9 @@ impl House {
     }
 
     pub(crate) fn with(options: Options) -> Self {
-        assert!(cfg!(feature = "failpoints"), "these tests take --features failpoints (cargo xtask test has it)");
+        if !cfg!(feature = "failpoints") {
+            panic!("these tests take --features failpoints (cargo xtask test has it)");
+        }
         let mut scene = Scene::without_broker(binary(), options).unwrap();
         let proxy = Proxy::start(scene.bao.host()).unwrap();
         scene.options.engine_address = Some(format!("http://{}", proxy.address));
@@ -116,7 +118,12 @@ impl House {
     }
 
     pub(crate) fn until_gone(&self, task: &str) {
-        until("the task to be gone", || self.bot.task(task).is_ok_and(|task| task.state() == TaskState::Gone));
+        let is_gone = || self.bot.task(task).is_ok_and(|task| task.state() == TaskState::Gone).then_some(());
+        wait_for("the task to be gone", PATIENCE, is_gone).unwrap_or_else(|error| {
+            let said = self.broker_said();
+            let last: Vec<_> = said.lines().rev().take(12).collect();
+            panic!("{error}: {:?}\n{}", self.bot.task(task), last.join("\n"))
+        });
     }
 
     pub(crate) fn until_lease(&self, lease: &str, state: LeaseState) -> v1::Lease {

@@ -11,7 +11,7 @@ fn one_log_has_one_broker_and_sigterm_lets_it_finish_what_it_began() {
     let second = house.scene.serve_command().unwrap().output().unwrap();
     let said = String::from_utf8_lossy(&second.stderr).into_owned();
     assert_eq!(second.status.code(), Some(1), "{said}");
-    assert!(said.contains("another process writes the log") && said.contains("stop it first"), "{said}");
+    assert!(said.contains("another process has the log") && said.contains("stop it first"), "{said}");
     let task = house.active_task();
     house.proxy.behave(Behaviour::HoldAnswers);
     let asked = house.issue_aside(&task, &uuid());
