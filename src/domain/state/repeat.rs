@@ -60,7 +60,7 @@ impl State {
         if intended {
             Denial::new(Reason::StillIntended, "the first attempt with this request id is not decided yet")
         } else {
-            Denial::new(Reason::AlreadyIssued, "this request was served; its secret is given once")
+            Denial::new(Reason::AlreadyIssued, "this request was served already")
         }
         .naming("lease", lease)
     }
