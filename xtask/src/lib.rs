@@ -25,5 +25,5 @@ pub fn not_run(what: &str, why: &str) {
 
 /// How such a line begins.
 pub const NOT_RUN: &str = "NOT RUN: ";
-pub mod peers;
 pub mod foreign;
+pub mod peers;

@@ -2,12 +2,15 @@
 //! workloads who call it through the command line. The demo plays on it, and so do tests.
 
 mod files;
+mod outputs;
 
+use crate::canary::{self, OutputFolder};
 use crate::children::{Children, Running};
 use crate::peers::estate::{Made, SetupOptions, setup_engine};
+use crate::peers::guard::{self, Ending, Guard};
 use crate::peers::openbao::{OpenBao, Options as BaoOptions};
 use crate::peers::postgres::Postgres;
-use crate::peers::{guard, wait_for};
+use crate::peers::wait_for;
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 use std::fs;
@@ -35,6 +38,12 @@ pub struct Options {
     pub kill_at: Option<String>,
     /// Address that the broker uses for OpenBao, if not the real one (a proxy).
     pub engine_address: Option<String>,
+    /// More of the estate, appended to the plain one.
+    pub more_estate: String,
+    /// More identities, as `name=spiffe://…`.
+    pub more_identities: Vec<String>,
+    /// Life of X.509-SVIDs, if not the issuer's own.
+    pub x509_ttl_seconds: Option<u64>,
 }
 
 /// A scene. Everything is gone when it is dropped.
@@ -53,27 +62,8 @@ pub struct Scene {
     _trust: Running,
     children: Children,
     options: Options,
-    folder: tempdir::Folder,
-}
-
-/// A folder that is removed at the end.
-mod tempdir {
-    use std::path::{Path, PathBuf};
-
-    pub(super) struct Folder(pub(super) PathBuf);
-
-    impl Folder {
-        pub(super) fn path(&self) -> &Path {
-            &self.0
-        }
-    }
-
-    impl Drop for Folder {
-        fn drop(&mut self) {
-            // A folder that is left behind is no fault worth a panic.
-            let _ = std::fs::remove_dir_all(&self.0);
-        }
-    }
+    outputs: OutputFolder,
+    folder: Guard,
 }
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -95,25 +85,28 @@ impl Scene {
     /// # Errors
     /// As [`Scene::start`].
     pub fn without_broker(binary: &Path, options: Options) -> Result<Self> {
-        let folder = tempdir::Folder(guard::scratch("scene")?);
+        // Guarded, so that it is gone even if a test keeps its scene for ever.
+        let folder = Guard::start(&guard::scratch("scene")?, Ending::Kill, None)?;
+        let outputs = canary::output_folder("scene")?;
         let children = Children::new()?;
         let postgres = Postgres::start().context("PostgreSQL")?;
         let bao = OpenBao::start(&BaoOptions::default()).context("OpenBao")?;
-        let (trust, sockets) = start_trust(binary, folder.path(), &children)?;
-        files::write_estate(folder.path())?;
+        let (trust, sockets) = start_trust(binary, folder.folder(), &children, &options)?;
+        files::write_estate(folder.folder(), &options.more_estate)?;
         let set_up = SetupOptions {
             jwks_url: text(&sockets, "jwks_url")?,
             broker_subject: BROKER_ID.into(),
             audience: "vault".into(),
             trust_domain: "example.org".into(),
             window_max: "1h".into(),
-            policies: policies(binary, folder.path())?,
+            policies: policies(binary, folder.folder())?,
         };
         let made = setup_engine(&bao, &postgres, &set_up)?;
+        outputs::register_own(&bao, &postgres, &made)?;
         let address = String::new();
         let binary = binary.to_owned();
         let (broker, _trust) = (None, trust);
-        Ok(Self { bao, postgres, made, address, binary, sockets, broker, _trust, children, options, folder })
+        Ok(Self { bao, postgres, made, address, binary, sockets, broker, _trust, children, options, outputs, folder })
     }
 
     /// Starts the broker, or starts it again on the same log.
@@ -122,10 +115,10 @@ impl Scene {
     /// If it does not say that it listens.
     pub fn start_broker(&mut self) -> Result<()> {
         let engine = self.options.engine_address.clone().unwrap_or_else(|| self.bao.address.clone());
-        files::write_config(self.folder.path(), &engine, &self.endpoint("broker")?)?;
+        files::write_config(self.folder.folder(), &engine, &self.endpoint("broker")?)?;
         let log = fs::OpenOptions::new().create(true).append(true).open(self.broker_log())?;
         let mut command = Command::new(&self.binary);
-        command.args(["serve", "--config"]).arg(self.folder.path().join("leasehold.toml"));
+        command.args(["serve", "--config"]).arg(self.folder.folder().join("leasehold.toml"));
         command.stdout(Stdio::piped()).stderr(log);
         if let Some(point) = self.options.kill_at.take() {
             command.env("LEASEHOLD_KILL_AT", point);
@@ -176,7 +169,9 @@ impl Scene {
     /// # Errors
     /// If the program cannot be started.
     pub fn run(&self, who: &str, words: &[&str]) -> Result<Output> {
-        self.command(who, words)?.output().context("starting leasehold")
+        let output = self.command(who, words)?.output().context("starting leasehold")?;
+        outputs::register_secrets(words, &output)?;
+        Ok(output)
     }
 
     /// The command of [`Scene::run`], for callers who need its pipes.
@@ -242,13 +237,28 @@ impl Scene {
     /// Path of a file in the scene's folder.
     #[must_use]
     pub fn file(&self, name: &str) -> String {
-        self.folder.path().join(name).display().to_string()
+        self.folder.folder().join(name).display().to_string()
     }
 
     /// Where the broker's log lines go.
     #[must_use]
     pub fn broker_log(&self) -> PathBuf {
-        self.folder.path().join("broker.log")
+        self.folder.folder().join("broker.log")
+    }
+
+    /// Copies what the broker and its callers wrote to where `cargo xtask test` looks for canaries.
+    /// Happens by itself when a scene is dropped; a scene that is kept for ever asks for it.
+    ///
+    /// # Errors
+    /// When something cannot be copied.
+    pub fn keep_outputs(&self) -> Result<()> {
+        outputs::keep(self.folder.folder(), self.outputs.path())
+    }
+
+    /// Where those copies lie.
+    #[must_use]
+    pub fn outputs(&self) -> &Path {
+        self.outputs.path()
     }
 
     /// Workload API endpoint of an identity.
@@ -257,6 +267,14 @@ impl Scene {
     /// If there is no such identity.
     pub fn endpoint(&self, who: &str) -> Result<String> {
         endpoint(&self.sockets, who)
+    }
+}
+
+impl Drop for Scene {
+    fn drop(&mut self) {
+        if let Err(error) = self.keep_outputs() {
+            crate::not_run("canary scan of a scene", &format!("{error:#}"));
+        }
     }
 }
 
@@ -269,11 +287,17 @@ fn text(value: &Value, key: &str) -> Result<String> {
     Ok(value[key].as_str().with_context(|| format!("no {key} in {value}"))?.to_owned())
 }
 
-fn start_trust(binary: &Path, folder: &Path, children: &Children) -> Result<(Running, Value)> {
+fn start_trust(binary: &Path, folder: &Path, children: &Children, options: &Options) -> Result<(Running, Value)> {
     let mut command = Command::new(binary);
     command.args(["dev", "trust", "--trust-domain", "example.org", "--dir"]).arg(folder);
     for (name, id) in IDENTITIES {
         command.args(["--identity", &format!("{name}={id}")]);
+    }
+    for identity in &options.more_identities {
+        command.args(["--identity", identity]);
+    }
+    if let Some(seconds) = options.x509_ttl_seconds {
+        command.args(["--x509-ttl-seconds", &seconds.to_string()]);
     }
     command.stdout(Stdio::piped()).stderr(fs::File::create(folder.join("trust.log"))?);
     let mut trust = children.start(&mut command)?;
@@ -287,8 +311,7 @@ fn start_trust(binary: &Path, folder: &Path, children: &Children) -> Result<(Run
 }
 
 fn policies(binary: &Path, folder: &Path) -> Result<Vec<(String, String)>> {
-    let output =
-        Command::new(binary).args(["vault", "policy", "--json"]).arg(folder.join("estate.toml")).output()?;
+    let output = Command::new(binary).args(["vault", "policy", "--json"]).arg(folder.join("estate.toml")).output()?;
     if !output.status.success() {
         bail!("leasehold vault policy: {}", String::from_utf8_lossy(&output.stderr).trim());
     }

@@ -109,7 +109,8 @@ fn draw(story: &mut Story, scene: &Scene, task: &str) -> Result<Login> {
         Ok((format!("billing-bot gets PostgreSQL credentials under {}", login.lease), login))
     })?;
     story.step("login and read", || {
-        let rows = scene.postgres.psql_as(&login.username, &login.password, &[], "select count(*) from ledger.entries")?;
+        let rows =
+            scene.postgres.psql_as(&login.username, &login.password, &[], "select count(*) from ledger.entries")?;
         ensure!(rows.trim() == "3", "expected 3 rows, got {rows}");
         Ok((format!("login as {}: 3 rows", login.username), ()))
     })?;

@@ -68,8 +68,8 @@ credentials = ["motd", "agent-cert"]
 window = "20m"
 "#;
 
-pub(super) fn write_estate(folder: &Path) -> Result<()> {
-    fs::write(folder.join("estate.toml"), ESTATE)?;
+pub(super) fn write_estate(folder: &Path, more: &str) -> Result<()> {
+    fs::write(folder.join("estate.toml"), format!("{ESTATE}{more}"))?;
     fs::write(folder.join("billing.task.toml"), TASK)?;
     fs::write(folder.join("low.task.toml"), LOW_TASK)?;
     Ok(())
