@@ -50,7 +50,10 @@ fn key(args: &VerifyArgs) -> Result<VerifierKey> {
         (None, None) => String::new(),
     };
     VerifierKey::parse(&text).map_err(|error| {
-        Complaint::usage(format!("{text:?} is no key: {error}"), "give the log's key, name+hash+base64, from a source that you trust")
+        Complaint::usage(
+            format!("{text:?} is no key: {error}"),
+            "give the log's key, name+hash+base64, from a source that you trust",
+        )
     })
 }
 

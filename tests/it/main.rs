@@ -9,12 +9,13 @@
 )]
 
 mod client;
-mod contract;
 mod conformance;
+mod contract;
 mod door;
 mod fixtures;
 mod foreign;
 mod golden;
+mod harness;
 mod real;
 mod tidy;
-mod harness;
+mod walks;
