@@ -9,7 +9,7 @@ mod secrets;
 mod tasks;
 
 use super::raw::Raw;
-use super::stage::{Stage, stage};
+use super::stage::{Stage, own_stage};
 use crate::golden::same;
 use leasehold::domain::reason::Reason;
 use leasehold::proto::v1;
@@ -40,7 +40,7 @@ meaning of each reason: [reasons.md](reasons.md); what else is in the details: [
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_mistake_gets_its_code_its_reason_and_a_next_step() {
-    let stage = stage();
+    let stage = own_stage();
     let cast = Cast {
         bot: Raw::certified(&stage, "billing-bot").await,
         lead: Raw::certified(&stage, "payments-lead").await,
@@ -49,11 +49,10 @@ async fn every_mistake_gets_its_code_its_reason_and_a_next_step() {
         operator: Raw::certified(&stage, "operator").await,
         stage,
     };
-    let expiring = secrets::Held::begin(&cast.stage, "10s");
     let mut page = Page(HEAD.to_owned());
     identity::rows(&mut page, &cast).await;
     tasks::rows(&mut page, &cast).await;
-    secrets::rows(&mut page, &cast, expiring).await;
+    secrets::rows(&mut page, &cast).await;
     reading::rows(&mut page, &cast).await;
     files::rows(&mut page, &cast);
     same("docs/errors-by-example.md", &page.0);

@@ -52,20 +52,27 @@ pub(super) fn binary() -> &'static Path {
 
 pub(super) fn stage() -> Stage {
     static SCENE: OnceLock<Scene> = OnceLock::new();
-    Stage(SCENE.get_or_init(|| {
-        let identity = |name: &str, path: &str| format!("{name}=spiffe://example.org/{path}");
-        let more_identities = vec![
-            identity("orphan-bot", "agent/orphan-bot"),
-            identity("vendors-lead", "people/vendors-lead"),
-            identity("payments-deputy", "people/payments-deputy"),
-        ];
-        let options = Options { more_estate: MORE_ESTATE.into(), more_identities, ..Options::default() };
-        let scene = Scene::start(binary(), options).unwrap();
-        for name in ["motd", "vendor-key", "changing"] {
-            put_value(&scene, name, &xtask::peers::random_hex(12).unwrap());
-        }
-        scene
-    }))
+    Stage(SCENE.get_or_init(start))
+}
+
+/// A scene for one test that gets in the way of others; its servers end with the process.
+pub(super) fn own_stage() -> Stage {
+    Stage(Box::leak(Box::new(start())))
+}
+
+fn start() -> Scene {
+    let identity = |name: &str, path: &str| format!("{name}=spiffe://example.org/{path}");
+    let more_identities = vec![
+        identity("orphan-bot", "agent/orphan-bot"),
+        identity("vendors-lead", "people/vendors-lead"),
+        identity("payments-deputy", "people/payments-deputy"),
+    ];
+    let options = Options { more_estate: MORE_ESTATE.into(), more_identities, ..Options::default() };
+    let scene = Scene::start(binary(), options).unwrap();
+    for name in ["motd", "vendor-key", "changing"] {
+        put_value(&scene, name, &xtask::peers::random_hex(12).unwrap());
+    }
+    scene
 }
 
 /// Writes a value into the engine's key-value store, as its owner would.

@@ -42,7 +42,7 @@ async fn evidence(page: &mut Page, cast: &Cast) {
     page.section("Evidence");
     let client = |caller: &Raw| EvidenceServiceClient::new(caller.channel.clone());
     let entries = v1::StreamEntriesRequest { from_index: FAR, limit: 0 };
-    page.row("entries beyond the log's end", client(&cast.auditor).stream_entries(entries.clone()).await);
+    page.row("entries beyond the log's end", client(&cast.auditor).stream_entries(entries).await);
     page.row("entries, as a workload", client(&cast.bot).stream_entries(entries).await);
     page.row(
         "a receipt beyond the log's end",

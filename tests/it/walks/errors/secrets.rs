@@ -10,13 +10,13 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, Stdio};
 use tonic::Status;
 
-pub(super) async fn rows(page: &mut Page, cast: &Cast, expiring: Held) {
+pub(super) async fn rows(page: &mut Page, cast: &Cast) {
     let task = cast.stage.active(&["ledger-ro", "motd", "agent-cert"], "20m");
     asking(page, cast, &task).await;
     certificates(page, cast, &task).await;
     leases(page, cast, &task).await;
     cast.bot.complete(&task).await.unwrap();
-    ended(page, cast, expiring).await;
+    ended(page, cast).await;
 }
 
 async fn asking(page: &mut Page, cast: &Cast, task: &str) {
@@ -90,9 +90,11 @@ async fn leases(page: &mut Page, cast: &Cast, task: &str) {
     cast.stage.proven_dead(&login);
 }
 
-async fn ended(page: &mut Page, cast: &Cast, expiring: Held) {
+async fn ended(page: &mut Page, cast: &Cast) {
     page.section("When the task is over");
-    let completed = Held::begin(&cast.stage, "20m");
+    // Both are drawn before either is held: the engine works on one account at a time.
+    let (short, long) = (drawn(&cast.stage, "10s"), drawn(&cast.stage, "20m"));
+    let (expiring, completed) = (Held::begin(&cast.stage, short), Held::begin(&cast.stage, long));
     cast.bot.complete(&completed.task).await.unwrap();
     page.row("a secret under a completed task", cast.bot.issue(draw(&completed.task, "ledger-ro")).await);
     page.row("completing it once more", cast.bot.complete(&completed.task).await);
@@ -108,17 +110,21 @@ async fn ended(page: &mut Page, cast: &Cast, expiring: Held) {
     completed.release(&cast.stage);
 }
 
+fn drawn(stage: &Stage, window: &str) -> (String, Login) {
+    let task = stage.active(&["ledger-ro"], window);
+    let login = stage.login(&task, &[]);
+    (task, login)
+}
+
 /// A task whose one account PostgreSQL cannot drop yet, so that its end takes as long as we like.
-pub(super) struct Held {
+struct Held {
     task: String,
     login: Login,
     lock: Child,
 }
 
 impl Held {
-    pub(super) fn begin(stage: &Stage, window: &str) -> Self {
-        let task = stage.active(&["ledger-ro"], window);
-        let login = stage.login(&task, &[]);
+    fn begin(stage: &Stage, (task, login): (String, Login)) -> Self {
         let mut psql = stage.postgres.psql_command("postgres", &stage.postgres.password);
         let mut lock = psql.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let statement = format!("begin; select 'held' from pg_authid where rolname = '{}' for update;\n", login.user);
