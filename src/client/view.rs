@@ -4,9 +4,8 @@
 
 use super::complaint::{Complaint, Result};
 use super::text::{short, span_of, time};
+use crate::audit::bundle::Disclosed;
 use crate::proto::v1::{self, LeaseState, Revocability, RevocationAssurance, TaskState};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -59,16 +58,8 @@ pub(crate) struct Lease {
 pub(crate) struct Receipt {
     proof: String,
     entry: String,
-    openings: Vec<Opening>,
+    openings: Vec<Disclosed>,
     witnessed: bool,
-}
-
-/// Salt and value behind one commitment.
-#[derive(Serialize)]
-pub(crate) struct Opening {
-    field: String,
-    salt: String,
-    value: String,
 }
 
 /// One entry of the log.
@@ -76,7 +67,7 @@ pub(crate) struct Opening {
 pub(crate) struct Entry {
     pub(crate) index: u64,
     pub(crate) entry: Box<RawValue>,
-    pub(crate) openings: Vec<Opening>,
+    pub(crate) openings: Vec<Disclosed>,
 }
 
 /// One signal; a heartbeat has no entry.
@@ -143,10 +134,9 @@ impl From<&v1::Lease> for Lease {
     }
 }
 
-impl From<&v1::Opening> for Opening {
+impl From<&v1::Opening> for Disclosed {
     fn from(opening: &v1::Opening) -> Self {
-        let salt = URL_SAFE_NO_PAD.encode(&opening.salt);
-        Self { field: opening.field.clone(), salt, value: opening.value.clone() }
+        Self::new(&opening.field, &opening.salt, &opening.value)
     }
 }
 
@@ -155,7 +145,7 @@ impl From<&v1::Receipt> for Receipt {
         Self {
             proof: receipt.proof.clone(),
             entry: String::from_utf8_lossy(&receipt.entry).into_owned(),
-            openings: receipt.openings.iter().map(Opening::from).collect(),
+            openings: receipt.openings.iter().map(Disclosed::from).collect(),
             witnessed: receipt.witnessed,
         }
     }

@@ -136,12 +136,17 @@ impl Issue {
             let late = Denial::new(Reason::EngineUnavailable, "the engine took too long to give the task its token");
             return Err(self.not_issued(intent.lease, late).await);
         };
+        let names_version = matches!(parameters, Parameters::KeyValue(Some(_)));
         let order = order(intent, parameters, now);
         match self.world.engine.mint(secret, &order, intent.index).await {
             Ok(outcome) => Ok(outcome),
             Err(fault) if fault.kind == FaultKind::Ambiguous => {
                 tracing::warn!(lease = %intent.lease, error = %fault, "the outcome of a mint is unknown; it will be looked for");
                 Err(refused(&fault).naming("lease", intent.lease))
+            }
+            Err(fault) if fault.kind == FaultKind::NotFound && names_version => {
+                let unknown = Denial::of_field("key_value.version", "the engine holds no such version");
+                Err(self.not_issued(intent.lease, unknown).await)
             }
             Err(fault) => Err(self.not_issued(intent.lease, refused(&fault)).await),
         }

@@ -21,4 +21,5 @@ mod real;
 mod sim;
 mod sqlite;
 mod tidy;
+mod walks;
 mod wire;

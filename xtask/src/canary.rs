@@ -39,6 +39,12 @@ pub fn register_output(path: &Path) -> Result<()> {
     Register::of_this_run().map_or(Ok(()), |register| register.output(path))
 }
 
+/// Whether this is a run that will be scanned.
+#[must_use]
+pub fn is_watched() -> bool {
+    env::var_os(FILE_VARIABLE).is_some()
+}
+
 /// A folder for the outputs of one test: logs, databases, pages. In a run of `cargo xtask test` it is kept
 /// and scanned, else it is gone with the guard.
 ///

@@ -2,15 +2,18 @@
 //! workloads who call it through the command line. The demo plays on it, and so do tests.
 
 mod files;
+mod outputs;
 mod trust;
 
 pub use trust::TrustChoice;
 
+use crate::canary::{self, OutputFolder};
 use crate::children::{Children, Running};
 use crate::peers::estate::{Made, SetupOptions, setup_engine};
+use crate::peers::guard::{self, Ending, Guard};
 use crate::peers::openbao::{OpenBao, Options as BaoOptions};
 use crate::peers::postgres::Postgres;
-use crate::peers::{guard, wait_for};
+use crate::peers::wait_for;
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
 use std::fs;
@@ -45,6 +48,12 @@ pub struct Options {
     pub proof_within: Option<String>,
     /// Who vouches for the identities.
     pub trust: TrustChoice,
+    /// More of the estate, appended to the plain one.
+    pub more_estate: String,
+    /// More identities, as `name=spiffe://…`.
+    pub more_identities: Vec<String>,
+    /// Life of X.509-SVIDs, if not the issuer's own.
+    pub x509_ttl_seconds: Option<u64>,
 }
 
 /// A scene. Everything is gone when it is dropped.
@@ -62,27 +71,8 @@ pub struct Scene {
     broker: Option<Running>,
     trust: Trust,
     children: Children,
-    folder: tempdir::Folder,
-}
-
-/// A folder that is removed at the end.
-mod tempdir {
-    use std::path::{Path, PathBuf};
-
-    pub(super) struct Folder(pub(super) PathBuf);
-
-    impl Folder {
-        pub(super) fn path(&self) -> &Path {
-            &self.0
-        }
-    }
-
-    impl Drop for Folder {
-        fn drop(&mut self) {
-            // A folder that is left behind is no fault worth a panic.
-            let _ = std::fs::remove_dir_all(&self.0);
-        }
-    }
+    outputs: OutputFolder,
+    folder: Guard,
 }
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -104,23 +94,26 @@ impl Scene {
     /// # Errors
     /// As [`Scene::start`].
     pub fn without_broker(binary: &Path, options: Options) -> Result<Self> {
-        let folder = tempdir::Folder(guard::scratch("scene")?);
+        // Guarded, so that it is gone even if a test keeps its scene for ever.
+        let folder = Guard::start(&guard::scratch("scene")?, Ending::Kill, None)?;
+        let outputs = canary::output_folder("scene")?;
         let children = Children::new()?;
         let postgres = Postgres::start().context("PostgreSQL")?;
         let bao = OpenBao::start(&BaoOptions::default()).context("OpenBao")?;
-        let trust = Trust::start(&options.trust, binary, folder.path(), &children, &IDENTITIES)?;
-        files::write_estate(folder.path())?;
+        let trust = Trust::start(&options, binary, folder.folder(), &children, &identities(&options))?;
+        files::write_estate(folder.folder(), &options.more_estate)?;
         let set_up = SetupOptions {
             jwks_url: trust.jwks_url()?,
             broker_subject: BROKER_ID.into(),
             audience: "vault".into(),
             trust_domain: "example.org".into(),
             window_max: "1h".into(),
-            policies: policies(binary, folder.path())?,
+            policies: policies(binary, folder.folder())?,
         };
         let made = setup_engine(&bao, &postgres, &set_up)?;
+        outputs::register_own(&bao, &postgres, &made)?;
         let address = String::new();
-        Ok(Self { bao, postgres, made, address, options, broker: None, trust, children, folder })
+        Ok(Self { bao, postgres, made, address, options, broker: None, trust, children, outputs, folder })
     }
 
     /// Starts the broker, or starts it again on the same log.
@@ -207,7 +200,7 @@ impl Scene {
     /// # Errors
     /// If it does not start.
     pub fn start_trust_again(&mut self) -> Result<()> {
-        self.trust.start_again(&self.children, &IDENTITIES)?;
+        self.trust.start_again(&self.options, &self.children, &identities(&self.options))?;
         let algorithms = ["ES256", "ES384", "RS256"];
         let keys = json!({ "jwks_url": self.trust.jwks_url()?, "jwt_supported_algs": algorithms });
         self.bao.must("POST", "auth/jwt/config", &keys)?;
@@ -240,7 +233,9 @@ impl Scene {
     /// # Errors
     /// If the program cannot be started.
     pub fn run(&self, who: &str, words: &[&str]) -> Result<Output> {
-        self.command(who, words)?.output().context("starting leasehold")
+        let output = self.command(who, words)?.output().context("starting leasehold")?;
+        outputs::register_secrets(words, &output)?;
+        Ok(output)
     }
 
     /// The command of [`Scene::run`], for callers who need its pipes.
@@ -306,7 +301,7 @@ impl Scene {
     /// Path of a file in the scene's folder.
     #[must_use]
     pub fn file(&self, name: &str) -> String {
-        self.folder.path().join(name).display().to_string()
+        self.folder.folder().join(name).display().to_string()
     }
 
     /// What to type before a verb to run it as this identity, in another terminal.
@@ -328,7 +323,22 @@ impl Scene {
     /// Where the broker's log lines go.
     #[must_use]
     pub fn broker_log(&self) -> PathBuf {
-        self.folder.path().join("broker.log")
+        self.folder.folder().join("broker.log")
+    }
+
+    /// Copies what the broker and its callers wrote to where `cargo xtask test` looks for canaries.
+    /// Happens by itself when a scene is dropped; a scene that is kept for ever asks for it.
+    ///
+    /// # Errors
+    /// When something cannot be copied.
+    pub fn keep_outputs(&self) -> Result<()> {
+        outputs::keep(self.folder.folder(), self.outputs.path())
+    }
+
+    /// Where those copies lie.
+    #[must_use]
+    pub fn outputs(&self) -> &Path {
+        self.outputs.path()
     }
 
     /// Workload API endpoint of an identity.
@@ -338,6 +348,20 @@ impl Scene {
     pub fn endpoint(&self, who: &str) -> Result<String> {
         self.trust.endpoint(who)
     }
+}
+
+impl Drop for Scene {
+    fn drop(&mut self) {
+        if let Err(error) = self.keep_outputs() {
+            crate::not_run("canary scan of a scene", &format!("{error:#}"));
+        }
+    }
+}
+
+/// All identities, the plain ones first.
+fn identities(options: &Options) -> Vec<(&str, &str)> {
+    let more = options.more_identities.iter().filter_map(|identity| identity.split_once('='));
+    IDENTITIES.into_iter().chain(more).collect()
 }
 
 fn text(value: &Value, key: &str) -> Result<String> {

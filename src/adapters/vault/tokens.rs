@@ -77,6 +77,7 @@ impl Inner {
         let call = Call::new("ending a token", Effect::Changes, RequestMethod::POST, "auth/token/revoke-accessor");
         let call = call.entry(entry).body(json!({ "accessor": accessor.0 }));
         match self.as_broker(&self.ending, &call).await {
+            Err(fault) if fault.kind == FaultKind::Permanent => return self.nudge(accessor, entry, fault).await,
             Err(fault) if fault.kind != FaultKind::NotFound => return Err(fault),
             _ => {}
         }
@@ -88,6 +89,15 @@ impl Inner {
             }
         }
         Err(Fault::new(FaultKind::Transient, "the engine still knows a token that it was told to end"))
+    }
+
+    /// A token that ran out while one of its leases could not be revoked is refused by OpenBao 2.7.2 as an
+    /// "invalid request" again and again, until somebody looks it up; the next try then finds it gone.
+    async fn nudge(&self, accessor: &Accessor, entry: Option<u64>, refusal: Fault) -> Result<(), Fault> {
+        match self.look_up_accessor(accessor, entry).await {
+            Err(fault) if fault.kind == FaultKind::NotFound => Ok(()),
+            _ => Err(refusal),
+        }
     }
 
     pub(super) async fn own_value(&self, policy: &str, path: &str, field: &str) -> Result<Secret, Fault> {

@@ -30,7 +30,7 @@ pub(crate) fn read(path: &Path) -> Result<Wanted> {
 }
 
 fn parse(text: &str) -> std::result::Result<Wanted, String> {
-    let table: toml::Table = text.parse().map_err(|error: toml::de::Error| error.to_string().trim().to_owned())?;
+    let table: toml::Table = text.parse().map_err(|error: toml::de::Error| not_toml(text, &error))?;
     let mut wanted = Wanted::default();
     for (key, value) in &table {
         match key.as_str() {
@@ -47,6 +47,12 @@ fn parse(text: &str) -> std::result::Result<Wanted, String> {
         }
     }
     Ok(wanted)
+}
+
+/// One line, as for an estate: the drawing that comes with `Display` takes five.
+fn not_toml(text: &str, error: &toml::de::Error) -> String {
+    let before = text.get(..error.span().map_or(0, |span| span.start)).unwrap_or_default();
+    format!("line {}: {}", before.matches('\n').count() + 1, error.message())
 }
 
 fn words(key: &str, value: &Value) -> std::result::Result<String, String> {

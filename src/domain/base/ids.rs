@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 /// Text that is not an id of the expected kind.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("expected {expected} followed by a lower-case UUID")]
+#[error("expected {expected}")]
 pub struct NotAnId {
     expected: &'static str,
 }
@@ -32,7 +32,7 @@ macro_rules! id {
             /// # Errors
             /// [`NotAnId`] for another prefix, upper case or a malformed UUID.
             pub fn parse(text: &str) -> Result<Self, NotAnId> {
-                let no = NotAnId { expected: $prefix };
+                let no = NotAnId { expected: concat!($prefix, " followed by a lower-case UUID") };
                 let Some(rest) = text.strip_prefix($prefix) else { return Err(no) };
                 match Uuid::try_parse(rest) {
                     Ok(uuid) if uuid.to_string() == rest => Ok(Self(uuid)),
@@ -95,7 +95,7 @@ impl RequestId {
     /// # Errors
     /// [`NotAnId`] for everything else.
     pub fn parse(text: &str) -> Result<Self, NotAnId> {
-        let no = NotAnId { expected: "a random UUID (version 4 or 7):" };
+        let no = NotAnId { expected: "a lower-case random UUID (version 4 or 7)" };
         match Uuid::try_parse(text) {
             Ok(uuid) if uuid.to_string() == text && matches!(uuid.get_version_num(), 4 | 7) => Ok(Self(uuid)),
             _ => Err(no),

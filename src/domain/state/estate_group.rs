@@ -11,7 +11,7 @@ impl State {
     pub(super) fn decide_estate(&self, ask: &ApplyEstate) -> Result<Decided, Denial> {
         let version = self.estate.version();
         if ask.version != version {
-            let sentence = format!("planned against version {}, in force is {version}", ask.version);
+            let sentence = format!("planned against version {}, in force: {version}", ask.version);
             return Err(Denial::new(Reason::EstateMoved, sentence));
         }
         let plan = estate::plan(&self.estate, &ask.document);

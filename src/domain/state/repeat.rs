@@ -59,7 +59,7 @@ impl State {
         if self.leases.get(&lease).is_some_and(|lease| lease.issued.is_none()) {
             Denial::new(Reason::StillIntended, "the first attempt with this request id is not decided yet")
         } else {
-            Denial::new(Reason::AlreadyIssued, "this request was served; its secret is given once")
+            Denial::new(Reason::AlreadyIssued, "this request was served already")
         }
         .naming("lease", lease)
     }

@@ -70,8 +70,8 @@ credentials = ["motd", "agent-cert"]
 window = "20m"
 "#;
 
-pub(super) fn write_estate(folder: &Path) -> Result<()> {
-    write(folder, "estate.toml", ESTATE)?;
+pub(super) fn write_estate(folder: &Path, more: &str) -> Result<()> {
+    write(folder, "estate.toml", &format!("{ESTATE}{more}"))?;
     write(folder, "billing.task.toml", TASK)?;
     write(folder, "low.task.toml", LOW_TASK)
 }

@@ -1,6 +1,7 @@
 //! Who vouches for the scene's identities: the development trust domain, where a socket is an
 //! identity, or SPIRE, where a user id is one. The steps of the story are the same on both.
 
+use super::Options;
 use crate::children::{Children, Running};
 use crate::spire::{Programs, Spire};
 use anyhow::{Context as _, Result, bail};
@@ -30,14 +31,14 @@ pub(super) enum Trust {
 impl Trust {
     /// Starts it for these identities, `(name, spiffe://domain/path[:dns=NAME])`.
     pub(super) fn start(
-        choice: &TrustChoice,
+        options: &Options,
         binary: &Path,
         folder: &Path,
         children: &Children,
         identities: &[(&str, &str)],
     ) -> Result<Self> {
-        match choice {
-            TrustChoice::Development => development(binary, folder, children, identities),
+        match &options.trust {
+            TrustChoice::Development => development(options, binary, folder, children, identities),
             TrustChoice::Spire(programs) => spire(programs, binary, folder, children, identities),
         }
     }
@@ -72,9 +73,14 @@ impl Trust {
     }
 
     /// Starts an ended one again, at the same place with new keys.
-    pub(super) fn start_again(&mut self, children: &Children, identities: &[(&str, &str)]) -> Result<()> {
+    pub(super) fn start_again(
+        &mut self,
+        options: &Options,
+        children: &Children,
+        identities: &[(&str, &str)],
+    ) -> Result<()> {
         if let Self::Development { folder, binary, .. } = self {
-            *self = development(&binary.clone(), &folder.clone(), children, identities)?;
+            *self = development(options, &binary.clone(), &folder.clone(), children, identities)?;
         }
         Ok(())
     }
@@ -109,11 +115,20 @@ impl Trust {
     }
 }
 
-fn development(binary: &Path, folder: &Path, children: &Children, identities: &[(&str, &str)]) -> Result<Trust> {
+fn development(
+    options: &Options,
+    binary: &Path,
+    folder: &Path,
+    children: &Children,
+    identities: &[(&str, &str)],
+) -> Result<Trust> {
     let mut command = Command::new(binary);
     command.args(["dev", "trust", "--trust-domain", "example.org", "--dir"]).arg(folder);
     for (name, id) in identities {
         command.args(["--identity", &format!("{name}={id}")]);
+    }
+    if let Some(seconds) = options.x509_ttl_seconds {
+        command.args(["--x509-ttl-seconds", &seconds.to_string()]);
     }
     command.stdout(Stdio::piped()).stderr(fs::File::create(folder.join("trust.log"))?);
     let mut process = children.start(&mut command)?;

@@ -12,6 +12,9 @@ use crate::proto::v1;
 use crate::services::journal::recent::{LeaseEnd, SettledLease};
 use crate::services::view::SeenLease;
 use v1::issue_secret_request::Parameters as Wire;
+use x509_parser::certification_request::X509CertificationRequest;
+use x509_parser::pem::parse_x509_pem;
+use x509_parser::prelude::FromDer as _;
 
 /// Which leases are listed.
 #[derive(Debug, Default)]
@@ -52,14 +55,22 @@ fn parameters(wire: Option<Wire>) -> Result<Parameters, Denial> {
     })
 }
 
-/// The engine reads the request itself; here it is only kept from being something else.
+/// The engine reads the request again; what is none must not look like a fault of the engine's.
 fn csr(pem: String) -> Result<String, Denial> {
     let field = "certificate.csr_pem";
     if pem.len() > CSR_BYTES_MAX {
         return Err(invalid(field, format!("must be at most {CSR_BYTES_MAX} bytes")));
     }
     let begins = CSR_HEADS.iter().any(|head| pem.trim_start().starts_with(head));
-    if begins && pem.is_ascii() { Ok(pem) } else { Err(invalid(field, "must be a PKCS#10 request in PEM")) }
+    if begins && pem.is_ascii() && holds_request(&pem) {
+        return Ok(pem);
+    }
+    Err(invalid(field, "must be a PKCS#10 request in PEM"))
+}
+
+fn holds_request(pem: &str) -> bool {
+    let Ok((_, block)) = parse_x509_pem(pem.as_bytes()) else { return false };
+    X509CertificationRequest::from_der(&block.contents).is_ok_and(|(rest, _)| rest.is_empty())
 }
 
 fn supersedes(text: &str) -> Result<Option<LeaseId>, Denial> {

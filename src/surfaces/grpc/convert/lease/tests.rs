@@ -4,7 +4,6 @@ use super::*;
 use crate::domain::base::Time;
 use crate::domain::reason::Reason;
 
-const CSR: &str = "-----BEGIN CERTIFICATE REQUEST-----\nMIIB\n-----END CERTIFICATE REQUEST-----\n";
 const LEASE: &str = "lease-0193d1a0-0000-7000-8000-000000000001";
 
 fn good() -> v1::IssueSecretRequest {
@@ -30,6 +29,11 @@ fn wrong(change: impl FnOnce(&mut v1::IssueSecretRequest)) -> String {
     denial.field.unwrap_or_default()
 }
 
+fn request() -> String {
+    let key = rcgen::KeyPair::generate().unwrap();
+    rcgen::CertificateParams::default().serialize_request(&key).unwrap().pem().unwrap()
+}
+
 fn ttl(seconds: i64) -> Option<prost_types::Duration> {
     Some(prost_types::Duration { seconds, nanos: 0 })
 }
@@ -42,14 +46,15 @@ fn certificate(csr_pem: impl Into<String>) -> Option<Wire> {
 fn a_good_request_is_read_whole() {
     let plain = read(|_| {}).unwrap();
     assert_eq!((plain.ttl, plain.parameters, plain.supersedes), (None, Parameters::None, None));
+    let csr = request();
     let whole = read(|it| {
         it.ttl = ttl(5);
-        it.parameters = certificate(CSR);
+        it.parameters = certificate(csr.clone());
         it.supersedes = LEASE.into();
     });
     let whole = whole.unwrap();
     assert_eq!(whole.ttl, Some(Span::from_seconds(5)));
-    assert_eq!(whole.parameters, Parameters::Certificate(CSR.into()));
+    assert_eq!(whole.parameters, Parameters::Certificate(csr));
     assert_eq!(whole.supersedes.map(|lease| lease.to_string()).as_deref(), Some(LEASE));
     for (version, read_as) in [(0, None), (7, Some(7))] {
         let key_value = Some(Wire::KeyValue(v1::KeyValueParameters { version }));
@@ -64,9 +69,12 @@ fn a_bad_field_is_named() {
     assert_eq!(wrong(|it| it.ttl = ttl(4)), "ttl");
     assert_eq!(wrong(|it| it.ttl = ttl(24 * 3_600 + 1)), "ttl");
     assert_eq!(wrong(|it| it.supersedes = "lease-1".into()), "supersedes");
-    let fitting = format!("{CSR}{}", "\n".repeat(CSR_BYTES_MAX - CSR.len()));
+    let csr = request();
+    let fitting = format!("{csr}{}", "\n".repeat(CSR_BYTES_MAX - csr.len()));
     assert!(read(|it| it.parameters = certificate(fitting.clone())).is_ok());
-    for csr in [String::new(), "-----BEGIN CERTIFICATE-----".into(), format!("{CSR}ü"), format!("{fitting}\n")] {
+    let hollow = "-----BEGIN CERTIFICATE REQUEST-----\nMIIB\n-----END CERTIFICATE REQUEST-----\n".into();
+    for csr in [String::new(), "-----BEGIN CERTIFICATE-----".into(), format!("{csr}ü"), format!("{fitting}\n"), hollow]
+    {
         assert_eq!(wrong(|it| it.parameters = certificate(csr)), "certificate.csr_pem");
     }
 }
