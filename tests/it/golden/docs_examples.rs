@@ -12,11 +12,12 @@ use std::{env, fs};
 
 const CONFIGURATION: &str = "docs/configuration.md";
 /// Pages with command lines to type.
-const PAGES: [&str; 5] = [
+const PAGES: [&str; 6] = [
     "README.md",
     "docs/configuration.md",
     "docs/evidence-format.md",
     "docs/limits.md",
+    "docs/operations.md",
     "docs/walks/life-of-an-entry.md",
 ];
 
