@@ -1,8 +1,8 @@
 //! The wait before a call leaves, against an engine that never answers.
 
 use super::*;
-use std::time::Instant;
 use tokio::net::TcpListener;
+use tokio::time::Instant;
 
 #[tokio::test]
 async fn a_mint_that_finds_no_place_is_given_up_before_it_leaves() {

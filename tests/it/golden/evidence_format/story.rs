@@ -59,7 +59,13 @@ path = "database/creds/ledger-ro"
 max_ttl = "20m"
 owner = "payments"
 sensitivity = "high"
-orphans = "expiry-bounded"
+probe = { postgres = { dsn_credential = "ledger-probe" } }
+[credential.ledger-probe]
+kind = "kv"
+path = "secret/data/ledger-probe"
+max_ttl = "1h"
+owner = "payments"
+sensitivity = "high"
 [credential.motd]
 kind = "kv"
 path = "secret/data/motd"
@@ -365,7 +371,8 @@ fn open(index: u64, body: &Body, field: &str, value: &str) -> Opening {
 
 fn person(id: &str) -> Actor {
     Actor {
-        connection: Some("conn-019a3a70-0000-7000-8000-000000000000".into()),
+        // Each has a connection of its own: nobody approves on the requester's.
+        connection: Some(format!("conn-019a3a70-0000-7000-8000-0000000000{:02x}", id.len())),
         id: id.into(),
         issuer_key: Some(Digest::of(&[b"public key of an issuer"])),
         key_id: None,
