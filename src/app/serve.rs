@@ -122,7 +122,7 @@ impl Running {
             tokens: tokens.clone(),
         };
         let renew = verbs.renew.clone();
-        self.tasks.spawn(Driver::new(world.clone(), verbs).run(self.stop.clone()));
+        self.vital(Driver::new(world.clone(), verbs).run(self.stop.clone()));
         (Issue::new(world.clone(), tokens, in_flight), renew)
     }
 
@@ -144,13 +144,22 @@ impl Running {
         let view = View::new(world.clone(), bootstrap);
         let parts = GrpcParts { world: world.clone(), view, issue, renew, trust: Arc::clone(&trust), registry };
         let served = grpc::serve(parts, sessions, self.stop.clone());
-        self.tasks.spawn(async move {
+        self.vital(async move {
             if let Err(error) = served.await {
                 tracing::error!(%error, "the gRPC surface ended");
             }
         });
         tracing::info!(address = %self.address, id = %trust.own_id(), log_key = %world.journal.verifier_key(), "the broker serves");
         Ok(())
+    }
+
+    /// Runs a part without which the broker is none: when it ends, however it ends, all of it stops.
+    fn vital(&self, part: impl Future<Output = ()> + Send + 'static) {
+        let end_of_all = self.stop.clone().drop_guard();
+        self.tasks.spawn(async move {
+            part.await;
+            drop(end_of_all);
+        });
     }
 
     /// Where gRPC is served.
@@ -167,13 +176,16 @@ impl Running {
 
     /// Serves until `end`, or until the log can no longer be trusted.
     pub(super) async fn until(mut self, end: impl Future<Output = ()>) -> Result<()> {
-        let lost = tokio::select! {
-            () = end => None,
-            end = &mut self.writer => Some(end),
+        let stopped = self.stop.clone();
+        let (lost, asked) = tokio::select! {
+            () = end => (None, true),
+            end = &mut self.writer => (Some(end), false),
+            () = stopped.cancelled() => (None, false),
         };
         self.stop(lost.is_some()).await;
         match lost {
-            None => Ok(()),
+            None if asked => Ok(()),
+            None => bail!("a vital part of the broker ended, see its log: start it again"),
             Some(Ok(end)) => {
                 Err(anyhow::Error::new(end).context("the broker stops: start it again, it folds the log anew"))
             }
