@@ -58,7 +58,11 @@ impl State {
     }
 
     pub(super) fn decide_gone(&self, gone: &GoneFacts) -> Result<Decided, Denial> {
-        let Some(lease) = self.leases.get(&gone.lease).filter(|lease| lease.issued.is_some()) else {
+        let dying = |lease: &&Lease| {
+            let ending = matches!(lease.stage, Stage::Ending(..) | Stage::Unproven(_));
+            ending && lease.issued.is_some() && lease.revocability == Revocability::Revocable
+        };
+        let Some(lease) = self.leases.get(&gone.lease).filter(dying) else {
             return Ok(Decided::nothing(Reply::Done));
         };
         let assurance = if gone.backend_confirmed { Assurance::EffectConfirmed } else { Assurance::AuthorityConfirmed };
@@ -136,6 +140,9 @@ impl State {
         }
         if revoked.assurance < Assurance::AuthorityConfirmed {
             return Err(Broken::new("proof", "called revoked below authority-confirmed"));
+        }
+        if lease.revocability != Revocability::Revocable {
+            return Err(Broken::new("proof", "called revoked although it ends only by rotation or expiry"));
         }
         let certificate = lease.issued.as_ref().is_some_and(|issued| issued.serial.is_some());
         if certificate && revoked.crl.as_ref().is_none_or(|crl| crl.number < crl.number_before) {

@@ -91,6 +91,21 @@ fn nothing_is_called_revoked_below_authority_confirmed() {
 }
 
 #[test]
+fn a_rotate_only_value_is_never_called_revoked() {
+    let mut desk = Desk::new();
+    let task = desk.active("motd");
+    let lease = desk.issue(task, "motd").unwrap();
+    desk.seal(lease);
+    desk.complete(task).unwrap();
+    let assurance = Assurance::AuthorityConfirmed;
+    let revoked = Revoked { assurance, crl: None, engine_request: None, known_before: true, lease };
+    assert_eq!(forged(&desk, revoked).unwrap_err().law, "proof");
+    let size = desk.state.size;
+    desk.gone(lease);
+    assert_eq!(desk.state.size, size, "no finding makes it so");
+}
+
+#[test]
 fn time_does_not_run_backwards() {
     let mut desk = Desk::new();
     desk.now = Time::from_unix_seconds(0);
@@ -98,7 +113,7 @@ fn time_does_not_run_backwards() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(256) })]
 
     /// Whatever happens in whatever order: the state is the fold of the bytes, agenda and all.
     #[test]
