@@ -111,7 +111,7 @@ impl Bustle {
         let told = std::fs::read_to_string(house.scene.broker_log()).unwrap();
         for lease in drawn {
             let revoked = log.of("lease.revoked", &lease);
-            // A first try of our own that was cut off after the engine had done it is no one else.
+            // A first try of our own that ended it at the engine and could not look at the backend is no one else.
             let tried_before = told.lines().any(|line| line.contains("not done yet") && line.contains(&lease));
             assert!(revoked[0]["what"]["known_before"] == true || tried_before, "nobody else ended {lease}");
         }
