@@ -29,7 +29,8 @@ CREATE TABLE tile (
 ) STRICT;
 ";
 
-/// Tells a foreign file from ours, sets the connection up, and makes the tables of a new file.
+/// Tells a foreign file from ours, sets the connection up, makes the tables of a new file, and room
+/// for what is written next.
 pub(super) fn prepare(connection: &mut Connection) -> Result<(), Fault> {
     let sql = |error| fault::of("the log's file cannot be used", error);
     connection.busy_timeout(BUSY_MAX).map_err(sql)?;
@@ -38,8 +39,33 @@ pub(super) fn prepare(connection: &mut Connection) -> Result<(), Fault> {
         check_form(connection)?;
     }
     set_up(connection)?;
-    if is_new { create(connection).map_err(sql) } else { Ok(()) }
+    if is_new {
+        create(connection).map_err(sql)?;
+    }
+    make_room(connection);
+    Ok(())
 }
+
+/// Lets the write-ahead log take its blocks of the disk now: an append into blocks that it has costs
+/// half of one for which the file must grow. The frames of a transaction that is taken back are that
+/// room; SQLite writes over them.
+fn make_room(connection: &mut Connection) {
+    let spill = |connection: &mut Connection| {
+        let cache: i64 = connection.pragma_query_value(None, "cache_size", |row| row.get(0))?;
+        connection.pragma_update(None, "cache_size", 1)?;
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        transaction.execute_batch(ROOM)?;
+        transaction.rollback()?;
+        connection.pragma_update(None, "cache_size", cache)
+    };
+    if let Err(error) = spill(connection) {
+        // It is a favour: a disk this full is told by the append that needs it.
+        tracing::debug!(%error, "no room was made for the log");
+    }
+}
+
+/// As much as is written between two checkpoints.
+const ROOM: &str = "CREATE TABLE room (bytes BLOB); INSERT INTO room VALUES (zeroblob(16000000));";
 
 /// Only a backup tool or a person with a shell can hold the file; the lock keeps brokers out.
 const BUSY_MAX: Duration = Duration::from_secs(5);
