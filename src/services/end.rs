@@ -205,7 +205,7 @@ fn certificate_of(state: &State, lease: &Lease, issued: &Issued) -> Option<Certi
     let task = state.tasks.get(&lease.facts.task)?;
     let credential = task.facts.scope.get(&lease.facts.credential)?;
     let (mount, _) = credential.path.of_kind(Kind::Pki).ok().filter(|_| credential.kind == Kind::Pki)?;
-    Some(CertificateAtEngine { mount: mount.to_owned(), serial: issued.serial.clone()? })
+    Some(CertificateAtEngine { mount: mount.to_owned(), serial: issued.serial.as_deref()?.to_owned() })
 }
 
 pub(super) fn unrecorded(denial: Denial) -> Fault {

@@ -65,7 +65,7 @@ pub async fn consistency(world: &World, published: &Published, old: u64, new: u6
 
 async fn read(world: &World, published: &Published, plan: &Plan) -> Result<Vec<Hash>, Denial> {
     let mut tiles = BTreeMap::<TileId, Vec<u8>>::new();
-    for id in plan.tiles(published.edge.size()) {
+    for id in plan.tiles(&published.edge) {
         let tile = world.store.tile(id.level, id.number).await.map_err(|fault| unreadable(&fault))?;
         tiles.extend(tile.map(|bytes| (id, bytes)));
     }

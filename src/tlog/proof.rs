@@ -103,11 +103,12 @@ impl Plan {
         Ok(Self(ranges))
     }
 
-    /// The full tiles that [`Plan::read`] will ask a [`TiledNodes`] for, given the size of its edge.
+    /// The full tiles that [`Plan::read`] will ask a [`TiledNodes`] with this edge for.
     #[must_use]
-    pub fn tiles(&self, edge_size: u64) -> BTreeSet<TileId> {
-        let ids = self.0.iter().cloned().flat_map(nodes_of).map(|node| place_of(node).id);
-        ids.filter(|id| id.number < full_tiles(edge_size, id.level)).collect()
+    pub fn tiles(&self, edge: &Edge) -> BTreeSet<TileId> {
+        let nodes = self.0.iter().cloned().flat_map(nodes_of);
+        let ids = nodes.filter(|node| edge.peak(node.height, node.index).is_none()).map(|node| place_of(node).id);
+        ids.filter(|id| id.number < full_tiles(edge.size(), id.level)).collect()
     }
 
     /// The hashes of the proof.
@@ -220,6 +221,9 @@ pub struct TiledNodes<'a, T> {
 
 impl<T: TileReader> NodeReader for TiledNodes<'_, T> {
     fn node(&self, node: Node) -> Option<Hash> {
+        if let Some(peak) = self.edge.peak(node.height, node.index) {
+            return Some(peak);
+        }
         let Place { id, within } = place_of(node);
         if id.number < full_tiles(self.edge.size(), id.level) {
             let hashes = decode_hashes(&self.tiles.tile(id.level, id.number)?)?;

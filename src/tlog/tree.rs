@@ -120,6 +120,15 @@ impl Edge {
         self.partials.get(&level).map_or(&[], Vec::as_slice)
     }
 
+    /// The root of the perfect subtree `index` of this height, if it is one of those that the tree
+    /// consists of (its peaks): the newest leaves' proofs are made of little else.
+    #[must_use]
+    pub fn peak(&self, height: u8, index: u64) -> Option<Hash> {
+        let trees = self.size.checked_shr(u32::from(height))?;
+        let place = (trees >> 1).count_ones() as usize;
+        if trees % 2 == 1 && index == trees - 1 { self.peaks.get(place).copied() } else { None }
+    }
+
     /// The full tiles that [`Edge::resume`] reads for a tree of this size: at most 255 a level.
     pub fn tiles_to_resume(size: u64) -> impl Iterator<Item = TileId> {
         (0..LEVELS).flat_map(move |level| {

@@ -41,7 +41,7 @@ pub struct Issued {
     /// Whether the engine prolongs it.
     pub renewable: bool,
     /// Serial number of a certificate.
-    pub serial: Option<String>,
+    pub serial: Option<Arc<str>>,
 }
 
 /// Where a lease stands.
@@ -274,7 +274,7 @@ impl State {
             time: about.entry.time,
             engine_expires: issued.engine_expires,
             renewable: issued.renewable,
-            serial: issued.serial.clone(),
+            serial: issued.serial.as_deref().map(Arc::from),
         });
         self.put_lease(lease);
         Ok(())

@@ -10,7 +10,7 @@ use crate::domain::entry::bodies::{access, log};
 use crate::domain::entry::{Actor, Commitment, Entry, Opening, RequestMark};
 use crate::domain::reason::{Class, Denial, Reason};
 use crate::domain::state::task::{End, Stage};
-use crate::domain::state::{Bench, Command, Draft, Finding, Reply, State, Task};
+use crate::domain::state::{Bench, Command, Draft, Finding, Lease, Reply, State, Task};
 use crate::ports::{AppendError, Batch, NewEntry, Reading, Tile};
 use crate::tlog::checkpoint::Checkpoint;
 use crate::tlog::leaf_hash;
@@ -37,6 +37,13 @@ struct Working {
     tiles: Vec<Tile>,
     settled_leases: Vec<SettledLease>,
     settled_tasks: Vec<Task>,
+}
+
+/// What an entry may settle, as it stood before. A copy of the whole state would cost every map a copy
+/// of its changed nodes.
+struct Touched {
+    lease: Option<(Lease, LeaseEnd)>,
+    task: Option<Task>,
 }
 
 type Decision = Result<(Reply, Option<Recorded>), Denial>;
@@ -188,9 +195,9 @@ impl Working {
             let entry = Entry { actor: by.0.clone(), cause, commitments, request, time: at, body };
             let bytes = entry.write().map_err(|error| internal(&error))?;
             let leaf = leaf_hash(&bytes);
-            let before = next.clone();
+            let before = Touched::by(&entry, &next);
             next.apply(&entry, Digest::from_bytes(*leaf.as_bytes())).map_err(|error| internal(&error))?;
-            self.note_settled(&before, &next, &entry);
+            self.note_settled(before, &next, &entry);
             written.push((entry, bytes, leaf));
         }
         for (entry, bytes, leaf) in written {
@@ -215,22 +222,25 @@ impl Working {
     }
 
     /// Keeps what an entry took out of the state, for people who ask about it soon after.
-    fn note_settled(&mut self, before: &State, after: &State, entry: &Entry) {
-        let settled = LeaseEnd::of(&entry.body)
-            .and_then(|(id, end)| Some((before.leases.get(&id).filter(|_| !after.leases.contains_key(&id))?, end)));
-        if let Some((lease, end)) = settled {
-            let lease = lease.clone();
-            self.settled_leases.push(SettledLease { lease, end, time: entry.time, index: before.size });
-        }
-        let over = |id| before.tasks.get(&id).filter(|_| !after.tasks.contains_key(&id));
+    fn note_settled(&mut self, before: Touched, after: &State, entry: &Entry) {
+        let index = after.size - 1;
+        let lease = before.lease.filter(|(lease, _)| !after.leases.contains_key(&lease.facts.id));
+        self.settled_leases.extend(lease.map(|(lease, end)| SettledLease { lease, end, time: entry.time, index }));
+        let task = before.task.filter(|task| !after.tasks.contains_key(&task.facts.id));
         // An end with nothing left to prove settles the task at once: the copy before does not know it.
-        let ended = |task: &Task| {
-            let mut task = task.clone();
+        self.settled_tasks.extend(task.map(|mut task| {
             task.stage = End::of(&entry.body).map_or(task.stage, |end| Stage::Ending(entry.time, end));
             task
-        };
-        let task = entry.body.task().or_else(|| self.settled_leases.last().map(|settled| settled.lease.facts.task));
-        self.settled_tasks.extend(task.and_then(over).map(ended));
+        }));
+    }
+}
+
+impl Touched {
+    fn by(entry: &Entry, before: &State) -> Self {
+        let settled = LeaseEnd::of(&entry.body);
+        let lease = settled.and_then(|(id, end)| Some((before.leases.get(&id)?.clone(), end)));
+        let id = entry.body.task().or_else(|| lease.as_ref().map(|(lease, _)| lease.facts.task));
+        Self { task: id.and_then(|id| before.tasks.get(&id)).cloned(), lease }
     }
 }
 

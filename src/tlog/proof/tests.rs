@@ -186,7 +186,7 @@ proptest! {
         let (edge, tiles, memory) = large();
         let (low, high) = (a.min(b), a.max(b));
         for plan in [Plan::consistency(low, high).unwrap(), Plan::inclusion(a, 66_000).unwrap()] {
-            let named = plan.tiles(edge.size());
+            let named = plan.tiles(edge);
             let fetched: BTreeMap<_, _> = named.into_iter().map(|id| (id, tiles[&id].clone())).collect();
             prop_assert_eq!(plan.read(&TiledNodes { edge, tiles: &fetched }), plan.read(memory));
         }

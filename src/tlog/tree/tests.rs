@@ -1,7 +1,7 @@
 //! The right edge against trees computed whole.
 
 use super::super::hash::leaf_hash;
-use super::super::proof::{MemoryNodes, head};
+use super::super::proof::{MemoryNodes, Node, NodeReader as _, head};
 use super::*;
 
 fn leaf(index: u64) -> Hash {
@@ -111,6 +111,12 @@ fn tiles_fill_up_exactly_where_the_specification_says() {
             assert_eq!(numbers, expected, "size {size}, level {level}");
         }
         assert_eq!([0, 1, 2].map(|level| log.edge.partial(level).len()), partial, "size {size}");
+        let nodes = MemoryNodes::new(&log.leaves);
+        for (height, index) in (0..20).flat_map(|height| (0..=size >> height).map(move |index| (height, index))) {
+            let is_peak = size >> height & 1 == 1 && index + 1 == size >> height;
+            let expected = nodes.node(Node { height, index }).filter(|_| is_peak);
+            assert_eq!(log.edge.peak(height, index), expected, "size {size}, height {height}, index {index}");
+        }
         assert_eq!(log.edge.root(), head(size, &MemoryNodes::new(&log.leaves)).unwrap().root);
         assert_eq!(log.resume().as_ref(), Ok(&log.edge), "size {size}");
     }
