@@ -4,6 +4,10 @@ use clap::Parser as _;
 use leasehold::{app::cli, client};
 use std::process::ExitCode;
 
+// Entries and frames are many small blocks that die on another thread than they were born on.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
     let json = cli.globals.json;

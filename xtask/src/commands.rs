@@ -77,7 +77,7 @@ cargo xtask COMMAND
                     --spire  on spire-server and spire-agent, from PATH or LEASEHOLD_SPIRE_BIN, as root
                     --json   one JSON object per step on stdout
                     --keep   leave everything running at the end, for a look around
-  bench NAME      measure against the floor of the same run; without a name: the list
+  bench NAME [PART…]  measure against the floor of the same run; without a name: the list
                     --json   one JSON object per figure on stdout
   harness [ARG…]  start the SPIFFE conformance harness (tests/harness)
   audit           licences, sources and advisories of all dependencies (needs cargo-deny)

@@ -11,7 +11,7 @@ use crate::canary::{self, OutputFolder};
 use crate::children::{Children, Running};
 use crate::peers::estate::{Made, SetupOptions, setup_engine};
 use crate::peers::guard::{self, Ending, Guard};
-use crate::peers::openbao::{OpenBao, Options as BaoOptions};
+use crate::peers::openbao::{OpenBao, Options as BaoOptions, Storage};
 use crate::peers::postgres::Postgres;
 use crate::peers::wait_for;
 use anyhow::{Context as _, Result, bail};
@@ -46,6 +46,8 @@ pub struct Options {
     pub log_folder: Option<PathBuf>,
     /// `proof_within` of the broker, for example `1s`.
     pub proof_within: Option<String>,
+    /// What the engine keeps its state in.
+    pub storage: Storage,
     /// Who vouches for the identities.
     pub trust: TrustChoice,
     /// More of the estate, appended to the plain one.
@@ -99,7 +101,8 @@ impl Scene {
         let outputs = canary::output_folder("scene")?;
         let children = Children::new()?;
         let postgres = Postgres::start().context("PostgreSQL")?;
-        let bao = OpenBao::start(&BaoOptions::default()).context("OpenBao")?;
+        let bao =
+            OpenBao::start(&BaoOptions { storage: options.storage, ..BaoOptions::default() }).context("OpenBao")?;
         let trust = Trust::start(&options, binary, folder.folder(), &children, &identities(&options))?;
         files::write_estate(folder.folder(), &options.more_estate)?;
         let set_up = SetupOptions {

@@ -22,7 +22,12 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use through::Broker;
 use turns::{Turns, Way};
+use xtask::peers::openbao::Storage;
 use xtask::scene::{Options, Scene};
+
+// As in the broker: the floor runs here.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     match bench() {
@@ -35,7 +40,8 @@ fn main() -> ExitCode {
 }
 
 fn bench() -> Result<()> {
-    let mut scene = Scene::start(Path::new(env!("CARGO_BIN_EXE_leasehold")), Options::default())?;
+    let mut scene =
+        Scene::start(Path::new(env!("CARGO_BIN_EXE_leasehold")), Options { storage: storage(), ..Options::default() })?;
     let engine = Engine::prepare(&scene.bao)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     report::machine(&scene.bao)?;
@@ -51,9 +57,15 @@ fn bench() -> Result<()> {
     })
 }
 
+/// An engine that people run keeps its state on disk, as the broker does. `inmem`: in memory.
+fn storage() -> Storage {
+    let in_memory = std::env::args().skip(1).any(|word| word == "inmem");
+    if in_memory { Storage::Memory } else { Storage::Raft }
+}
+
 /// `cargo bench --bench issue -- kv.1` measures that part only, for a profile; without words: all.
 fn wanted(kind: Kind, load: Load) -> bool {
-    let mut words = std::env::args().skip(1).filter(|word| !word.starts_with('-')).peekable();
+    let mut words = std::env::args().skip(1).filter(|word| !word.starts_with('-') && word != "inmem").peekable();
     let name = format!("{}.{}", kind.name(), load.in_flight());
     words.peek().is_none() || words.any(|word| word == name)
 }

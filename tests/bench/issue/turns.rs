@@ -1,4 +1,5 @@
-//! The stopwatch: every way has its turn in every round, in an order that moves on by one each time.
+//! The stopwatch: every way has its turn in every round, in an order that moves on and turns round,
+//! so that no way always follows the same other one.
 
 use crate::plan::Plan;
 use anyhow::{Context as _, Result};
@@ -20,9 +21,6 @@ pub(crate) struct Turns {
     broker_cpu: Duration,
 }
 
-/// What the kernel calls `USER_HZ`: a tick of `/proc/<pid>/stat`, the same on every Linux.
-const TICKS_PER_SECOND: u64 = 100;
-
 impl Turns {
     /// Lets the ways take turns. The first way is the broker, whose processor time is `pid`'s.
     pub(crate) async fn take(ways: &[Arc<dyn Way>; 4], plan: &Plan, pid: u32) -> Result<Self> {
@@ -32,7 +30,8 @@ impl Turns {
         let mut turns = Self { walls: Default::default(), broker_cpu: Duration::ZERO };
         for round in 0..plan.rounds {
             for turn in 0..ways.len() {
-                let which = (round + turn) % ways.len();
+                let step = if round % 2 == 0 { turn } else { ways.len() - 1 - turn };
+                let which = (round / 2 + step) % ways.len();
                 let (Some(way), Some(walls)) = (ways.get(which), turns.walls.get_mut(which)) else { continue };
                 let before = cpu_of(pid)?;
                 walls.extend(block(way, plan).await?);
@@ -80,10 +79,13 @@ async fn block(way: &Arc<dyn Way>, plan: &Plan) -> Result<Vec<Duration>> {
     Ok(done?.concat())
 }
 
-/// User and system time of a process.
+/// How long the threads of a process have run.
 fn cpu_of(pid: u32) -> Result<Duration> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    let (_, after_name) = stat.rsplit_once(") ").context("no process name")?;
-    let ticks: Result<u64, _> = after_name.split(' ').skip(11).take(2).map(str::parse::<u64>).sum();
-    Ok(Duration::from_millis(ticks? * 1_000 / TICKS_PER_SECOND))
+    let mut nanoseconds = 0;
+    for thread in std::fs::read_dir(format!("/proc/{pid}/task"))? {
+        // A thread that has just ended takes its share along: the broker's all stay.
+        let Ok(run) = std::fs::read_to_string(thread?.path().join("schedstat")) else { continue };
+        nanoseconds += run.split(' ').next().context("no run time")?.parse::<u64>()?;
+    }
+    Ok(Duration::from_nanos(nanoseconds))
 }

@@ -16,11 +16,11 @@ pub(super) fn run(arguments: &[&str]) -> Result<Outcome> {
     }
     let known = targets("bench")?;
     let list = if known.is_empty() { "none yet".to_owned() } else { known.join(", ") };
-    let [name] = names.as_slice() else { return Err(Usage(format!("name one bench: {list}")).into()) };
+    let [name, parts @ ..] = names.as_slice() else { return Err(Usage(format!("name a bench: {list}")).into()) };
     if !known.iter().any(|bench| bench == name) {
         return Err(Usage(format!("there is no bench `{name}`; there are: {list}")).into());
     }
-    let figures = measure(name)?;
+    let figures = measure(name, parts)?;
     if flags.is_empty() {
         print!("{}", table(&figures));
     } else {
@@ -29,10 +29,12 @@ pub(super) fn run(arguments: &[&str]) -> Result<Outcome> {
     Ok(judge(name, &figures))
 }
 
-/// Runs the bench; what is not a figure is talk and goes to stderr.
-fn measure(name: &str) -> Result<Vec<Figure>> {
+/// Runs the bench, or the parts of it that it knows by these words; what is not a figure is talk and
+/// goes to stderr.
+fn measure(name: &str, parts: &[&str]) -> Result<Vec<Figure>> {
     let children = Children::new()?;
-    let mut running = children.start(cargo(&["bench", "--quiet", "--bench", name]).stdout(Stdio::piped()))?;
+    let mut running =
+        children.start(cargo(&["bench", "--quiet", "--bench", name, "--"]).args(parts).stdout(Stdio::piped()))?;
     let stdout = running.child().stdout.take().context("the pipe of the bench")?;
     let mut figures = Vec::new();
     for line in BufReader::new(stdout).lines() {

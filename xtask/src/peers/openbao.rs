@@ -1,5 +1,5 @@
-//! A real OpenBao in development mode: storage in memory, one unseal key, an audit file, a short
-//! longest request. Talks to it as its root, which only set-up and tests may do.
+//! A real OpenBao in development mode: one unseal key, an audit file, a short longest request; its
+//! storage in memory, or on disk as in production. Talks to it as its root, which only set-up and tests may do.
 
 mod install;
 
@@ -18,6 +18,18 @@ pub use install::binary;
 pub struct Options {
     /// `default_max_request_duration`, for example `2s`: how long a mint can be in flight.
     pub request_duration_max: String,
+    /// What it keeps its state in.
+    pub storage: Storage,
+}
+
+/// Storage of an OpenBao.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Storage {
+    /// Its development mode's own: nothing is durable.
+    #[default]
+    Memory,
+    /// Integrated storage (Raft, one node): each write is on disk before it is answered.
+    Raft,
 }
 
 /// A running OpenBao. Gone when dropped, or when this process is gone.
@@ -34,7 +46,7 @@ pub struct OpenBao {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { request_duration_max: "2s".into() }
+        Self { request_duration_max: "2s".into(), storage: Storage::default() }
     }
 }
 
@@ -60,7 +72,8 @@ impl OpenBao {
         let audit_file = folder.join("audit.log");
         let host = format!("127.0.0.1:{}", super::free_port()?);
         let config = folder.join("server.hcl");
-        std::fs::write(&config, config_text(options, &audit_file)?)?;
+        let storage = storage_text(options.storage, &folder)?;
+        std::fs::write(&config, config_text(options, &audit_file)? + &storage)?;
         let root_token = format!("root-{}", super::random_hex(16)?);
         let mut server = Command::new(&bao);
         server.args(["server", "-dev", "-dev-no-store-token"]).arg(format!("-config={}", config.display()));
@@ -160,6 +173,19 @@ impl OpenBao {
         self.must("PUT", "sys/unseal", &json!({ "key": key.trim() }))?;
         super::wait_for("OpenBao to be active", Duration::from_secs(10), || self.is_ready().then_some(()))
     }
+}
+
+fn storage_text(storage: Storage, folder: &Path) -> Result<String> {
+    if storage == Storage::Memory {
+        return Ok(String::new());
+    }
+    let data = folder.join("raft");
+    std::fs::create_dir(&data)?;
+    let cluster = super::free_port()?;
+    let data = data.display();
+    Ok(format!(
+        "\nstorage \"raft\" {{\n  path = \"{data}\"\n  node_id = \"one\"\n}}\ncluster_addr = \"http://127.0.0.1:{cluster}\"\n"
+    ))
 }
 
 /// The example configuration, with our longest request and our audit file.
