@@ -171,11 +171,11 @@ impl State {
         match &about.entry.body {
             Body::LogStarted(body) => self.apply_log_started(about, body),
             Body::BrokerActivated(body) => self.apply_activated(about, body),
-            Body::BrokerStopped(_)
-            | Body::AccessDenied(_)
-            | Body::AccessRefused(_)
-            | Body::OrphanFound(_)
-            | Body::EvidenceRead(_) => Ok(()),
+            Body::BrokerStopped(_) | Body::AccessDenied(_) | Body::AccessRefused(_) | Body::EvidenceRead(_) => Ok(()),
+            Body::OrphanFound(body) => {
+                self.apply_orphan(body);
+                Ok(())
+            }
             Body::EstateItemSet(body) => self.apply_item_set(body),
             Body::EstateItemRemoved(body) => self.apply_item_removed(body),
             Body::EstateApplied(body) => self.apply_estate(about, body),

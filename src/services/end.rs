@@ -114,7 +114,8 @@ impl End {
         ))
     }
 
-    /// The engine says gone and the backend does not: an account without a lease.
+    /// The engine says gone and the backend does not: an account without a lease. The writer records it
+    /// once.
     async fn note_orphan(&self, condemned: &Condemned, account: &Account) -> Result<(), Fault> {
         let mut openings = Openings::of(&*self.world.entropy, "orphan.found");
         let name = openings.commit("account", account.name.clone());

@@ -12,7 +12,7 @@ pub use fold::StartError;
 
 use crate::domain::base::SpiffeId;
 use crate::domain::base::Time;
-use crate::domain::entry::{Entry, Opening};
+use crate::domain::entry::Opening;
 use crate::domain::judge::Judge;
 use crate::domain::reason::{Denial, Reason};
 use crate::domain::state::{Command, Reply, State};
@@ -24,7 +24,7 @@ use denials::Denials;
 use recent::Recent;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 /// What readers see: a durable state with the checkpoint over exactly its entries.
 #[derive(Debug, Clone)]
@@ -53,15 +53,6 @@ pub struct Parts {
     pub mode: &'static str,
     /// Longest time that the engine works on one request, in seconds.
     pub engine_request_seconds_max: u64,
-}
-
-/// An entry that has just become durable, for watchers.
-#[derive(Debug, Clone)]
-pub struct Fresh {
-    /// Its index.
-    pub index: u64,
-    /// The entry.
-    pub entry: Arc<Entry>,
 }
 
 /// One thing to decide, with the openings of its commitments.
@@ -99,7 +90,6 @@ pub struct Journal {
     queue: mpsc::Sender<Waiting>,
     published: Arc<ArcSwap<Published>>,
     size: watch::Receiver<u64>,
-    fresh: broadcast::Sender<Fresh>,
     recent: Arc<Recent>,
     denials: Arc<Denials>,
     key: Arc<str>,
@@ -112,8 +102,6 @@ struct Waiting {
 
 /// Most proposals that wait; beyond it callers are told `OVERLOADED`.
 const QUEUE_MAX: usize = 4_096;
-/// Entries that a watcher may fall behind before it must read from the store.
-const FRESH_MAX: usize = 4_096;
 
 impl Journal {
     /// Folds the log from the store and takes it over: the ordinary start is also the recovery.
@@ -126,7 +114,6 @@ impl Journal {
         let folded = fold::fold(&parts).await?;
         let (queue, waiting) = mpsc::channel(QUEUE_MAX);
         let (size_sender, size) = watch::channel(folded.state.size);
-        let (fresh, _) = broadcast::channel(FRESH_MAX);
         let published = Arc::new(ArcSwap::from_pointee(folded));
         let key = parts.signer.verifier().to_string().into();
         let (recent, denials) = (Arc::<Recent>::default(), Arc::<Denials>::default());
@@ -134,12 +121,11 @@ impl Journal {
             queue,
             published: Arc::clone(&published),
             size,
-            fresh: fresh.clone(),
             recent: Arc::clone(&recent),
             denials: Arc::clone(&denials),
             key,
         };
-        let mut writer = writer::Writer { parts, published, size: size_sender, fresh, recent, denials };
+        let mut writer = writer::Writer { parts, published, size: size_sender, recent, denials };
         writer.take_over().await?;
         Ok((journal, writer.run(waiting)))
     }
@@ -169,12 +155,6 @@ impl Journal {
     #[must_use]
     pub fn size(&self) -> watch::Receiver<u64> {
         self.size.clone()
-    }
-
-    /// Entries as they become durable. A receiver that lags is told, and reads from the store.
-    #[must_use]
-    pub fn fresh(&self) -> broadcast::Receiver<Fresh> {
-        self.fresh.subscribe()
     }
 
     /// What was settled lately.

@@ -1,5 +1,6 @@
-//! Mint: one read with the task's token, then the lease is renewed down to the life that was granted,
-//! because engines ignore a life asked for on reading. What cannot be made short is ended at once.
+//! Mint: one call with the task's token. The lease of a database is then renewed down to the step that
+//! was ordered, because engines ignore a life asked for on reading; a certificate is asked for with its
+//! whole life. What lives longer than was ordered is ended at once, if it can be.
 
 use super::Inner;
 use super::answers::{Anything, DatabaseData, SignedData, ValueData};

@@ -70,6 +70,8 @@ pub struct Lease {
     pub expires: Time,
     /// Set once the secret exists.
     pub issued: Option<Issued>,
+    /// Its account outlived it at the engine, and the log says so.
+    pub outlived: bool,
     /// Index of the entry that last changed it.
     pub changed: u64,
 }
@@ -246,6 +248,7 @@ impl State {
             revocability: intended.revocability,
             expires: intended.expires,
             issued: None,
+            outlived: false,
             changed: about.index,
         });
         self.remember(about, Outcome::Secret(intended.task, intended.lease));

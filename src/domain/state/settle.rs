@@ -83,11 +83,16 @@ impl State {
         Ok(Decided::one(Draft::new(body).caused_by(lease.changed), Reply::Done))
     }
 
+    /// An issued lease has one account: that it lives on is said once, however often its end is tried.
     pub(super) fn decide_orphan(&self, orphan: &OrphanFacts) -> Decided {
+        let lease = self.leases.get(&orphan.lease);
+        if lease.is_some_and(|lease| lease.outlived) {
+            return Decided::nothing(Reply::Done);
+        }
         let body = OrphanFound { credential: orphan.credential.clone(), kind: orphan.kind.into(), lease: orphan.lease };
         let field = if orphan.kind == "lease" { "engine_lease" } else { "account" };
         let draft = Draft::new(body).committing(field, Some(orphan.name));
-        let cause = self.leases.get(&orphan.lease).map(|lease| lease.facts.index);
+        let cause = lease.map(|lease| lease.facts.index);
         Decided::one(Draft { cause, ..draft }, Reply::Done)
     }
 
@@ -99,6 +104,13 @@ impl State {
         lease.stage = Stage::Ending(about.entry.time, false);
         lease.changed = about.index;
         self.put_lease(lease);
+    }
+
+    /// What an intent may have left behind can be several things: each of them is said.
+    pub(super) fn apply_orphan(&mut self, found: &OrphanFound) {
+        let Some(lease) = self.leases.get(&found.lease).filter(|lease| lease.issued.is_some()) else { return };
+        let lease = lease.clone();
+        self.put_lease(Lease { outlived: true, ..lease });
     }
 
     pub(super) fn apply_revocation_requested(

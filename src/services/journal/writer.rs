@@ -4,7 +4,7 @@
 use super::denials::Denials;
 use super::fold::StartError;
 use super::recent::{LeaseEnd, Recent, SettledLease};
-use super::{Durable, Fresh, Parts, Published, Recorded, Waiting, WriterEnd};
+use super::{Durable, Parts, Published, Recorded, Waiting, WriterEnd};
 use crate::domain::base::{Digest, Time};
 use crate::domain::entry::bodies::{access, log};
 use crate::domain::entry::{Actor, Commitment, Entry, Opening, RequestMark};
@@ -17,13 +17,12 @@ use crate::tlog::leaf_hash;
 use arc_swap::ArcSwap;
 use std::collections::HashMap;
 use std::sync::Arc;
-use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 pub(super) struct Writer {
     pub(super) parts: Parts,
     pub(super) published: Arc<ArcSwap<Published>>,
     pub(super) size: watch::Sender<u64>,
-    pub(super) fresh: broadcast::Sender<Fresh>,
     pub(super) recent: Arc<Recent>,
     pub(super) denials: Arc<Denials>,
 }
@@ -33,7 +32,6 @@ struct Working {
     next: Published,
     base: u64,
     entries: Vec<NewEntry>,
-    fresh: Vec<Fresh>,
     tiles: Vec<Tile>,
     settled_leases: Vec<SettledLease>,
     settled_tasks: Vec<Task>,
@@ -141,7 +139,6 @@ impl Writer {
             next,
             base,
             entries: Vec::new(),
-            fresh: Vec::new(),
             tiles: Vec::new(),
             settled_leases: Vec::new(),
             settled_tasks: Vec::new(),
@@ -169,10 +166,6 @@ impl Writer {
         self.size.send_replace(size);
         working.settled_leases.into_iter().for_each(|settled| self.recent.keep_lease(settled));
         working.settled_tasks.into_iter().for_each(|task| self.recent.keep_task(task));
-        for fresh in working.fresh {
-            // Nobody watching is no fault.
-            let _ = self.fresh.send(fresh);
-        }
         Ok(published)
     }
 }
@@ -201,7 +194,6 @@ impl Working {
             written.push((entry, bytes, leaf));
         }
         for (entry, bytes, leaf) in written {
-            let index = self.base + self.entries.len() as u64;
             let opened = entry.commitments.values().filter_map(|c| Some((*c, openings.remove(c)?))).collect();
             self.entries.push(NewEntry { bytes, openings: opened });
             self.tiles.extend(self.next.edge.push(leaf).into_iter().map(|tile| Tile {
@@ -209,7 +201,6 @@ impl Working {
                 number: tile.number,
                 bytes: tile.bytes,
             }));
-            self.fresh.push(Fresh { index, entry: Arc::new(entry) });
         }
         self.next.state = next;
         Ok(())

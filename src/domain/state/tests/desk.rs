@@ -293,6 +293,11 @@ impl Desk {
         self.ask_with("agent/billing-bot", 1, mark, Ask::CompleteTask(task))
     }
 
+    pub(super) fn orphan(&mut self, lease: LeaseId) {
+        let found = OrphanFacts { lease, credential: name("ledger-ro"), kind: "account", name: commitment("account") };
+        self.decide(Command::Found(Finding::Orphan(found))).unwrap();
+    }
+
     pub(super) fn gone(&mut self, lease: LeaseId) {
         let gone = GoneFacts { lease, backend_confirmed: true, known_before: true, crl: None, engine_request: None };
         self.decide(Command::Found(Finding::Gone(gone))).unwrap();

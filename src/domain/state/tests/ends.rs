@@ -117,6 +117,23 @@ fn an_overdue_proof_is_shown_and_still_attended() {
 }
 
 #[test]
+fn an_account_that_outlives_its_lease_is_said_once_and_each_find_of_an_intent_is() {
+    let mut desk = Desk::new();
+    let task = desk.active("ledger-ro");
+    let (lease, intent) = (desk.issue(task, "ledger-ro").unwrap(), desk.issue(task, "ledger-ro").unwrap());
+    desk.seal(lease);
+    desk.complete(task).unwrap();
+    for (found, said) in [(lease, 1), (lease, 1), (intent, 2), (intent, 3)] {
+        desk.orphan(found);
+        let orphans = desk.bytes.iter().filter(|bytes| String::from_utf8_lossy(bytes).contains("orphan.found"));
+        assert_eq!(orphans.count(), said);
+    }
+    assert_eq!(desk.state, desk.refolded());
+    desk.gone(lease);
+    assert!(!desk.state.leases.contains_key(&lease));
+}
+
+#[test]
 fn an_intent_that_nobody_can_close_is_unproven_and_not_called_served() {
     let mut desk = Desk::new();
     let task = desk.active("ledger-ro");
