@@ -8,6 +8,7 @@ use super::globals::{Globals, Target};
 use super::terminal::Terminal;
 use super::{Connect, text};
 use crate::domain::base::Span;
+use crate::domain::reason::Reason;
 use std::future::Future;
 use std::pin::pin;
 use std::time::Duration;
@@ -101,13 +102,16 @@ impl<'a> Broker<'a> {
     }
 }
 
-/// How long to wait before repeating, if the broker asks for that.
+/// How long to wait before repeating, if the broker asks for that and nobody has to act first.
 pub(crate) fn pause_before_repeat(status: &Status) -> Option<Duration> {
     if status.code() != tonic::Code::Unavailable {
         return None;
     }
-    let asked = status.get_error_details().retry_info()?.retry_delay.unwrap_or_default();
-    Some(asked.min(PAUSE_MAX))
+    let details = status.get_error_details();
+    if details.error_info().is_some_and(|info| info.reason == Reason::EngineRefused.code()) {
+        return None;
+    }
+    Some(details.retry_info()?.retry_delay.unwrap_or_default().min(PAUSE_MAX))
 }
 
 /// Awaits, and says so when it takes longer than a second, then every ten.
@@ -133,3 +137,22 @@ const TRIES_MAX: u32 = 5;
 const PAUSE_MAX: Duration = Duration::from_secs(30);
 const FIRST_NOTICE: Duration = Duration::from_secs(1);
 const NEXT_NOTICE: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tonic::Code;
+    use tonic_types::ErrorDetails;
+
+    fn unavailable(reason: Reason) -> Status {
+        let mut details = ErrorDetails::with_retry_info(Some(Duration::from_secs(2)));
+        details.set_error_info(reason.code(), "leasehold", std::collections::HashMap::new());
+        Status::with_error_details(Code::Unavailable, "", details)
+    }
+
+    #[test]
+    fn what_somebody_must_mend_is_not_asked_for_again() {
+        assert_eq!(pause_before_repeat(&unavailable(Reason::EngineUnavailable)), Some(Duration::from_secs(2)));
+        assert_eq!(pause_before_repeat(&unavailable(Reason::EngineRefused)), None);
+    }
+}

@@ -100,10 +100,14 @@ impl End {
     /// `true`: seen gone at the backend. `false`: nobody can look there.
     async fn at_backend(&self, condemned: &Condemned) -> Result<bool, Fault> {
         let (Some(target), Some(account)) = (&condemned.probe, &condemned.account) else { return Ok(false) };
-        if self.world.probe.look(target, account).await?.is_gone() {
+        let seen = self.world.probe.look(target, account).await?;
+        if seen.is_gone() {
             return Ok(true);
         }
-        self.note_orphan(condemned, account).await?;
+        // A session that has lost its role may be anybody's, and is no account.
+        if seen.exists || seen.sessions > 0 {
+            self.note_orphan(condemned, account).await?;
+        }
         self.world.probe.end_account(target, account).await?;
         if self.world.probe.look(target, account).await?.is_gone() {
             return Ok(true);

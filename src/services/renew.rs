@@ -11,18 +11,49 @@ use crate::domain::state::command::{Caller, RenewLease, RenewedFacts};
 use crate::domain::state::lease::{Stage, step};
 use crate::domain::state::{Ask, Command, Duty, Finding, Reply};
 use crate::ports::{EngineLease, Fault, FaultKind};
+use std::collections::HashSet;
+use std::sync::Arc;
+use tokio::sync::watch;
 
 /// Prolongs leases.
 #[derive(Clone)]
 pub struct Renew {
     world: World,
+    turns: Turns,
+}
+
+/// Leases whose clock is being set. One at a time each: else the log could name the answers in another
+/// order than the engine gave them, and its last word would not be the engine's.
+#[derive(Clone, Default)]
+struct Turns(Arc<watch::Sender<HashSet<LeaseId>>>);
+
+struct Turn {
+    all: Turns,
+    lease: LeaseId,
+}
+
+impl Turns {
+    async fn take(&self, lease: LeaseId) -> Turn {
+        let mut changes = self.0.subscribe();
+        while !self.0.send_if_modified(|all| all.insert(lease)) {
+            // The sender lives as long as `self`.
+            let _ = changes.wait_for(|all| !all.contains(&lease)).await;
+        }
+        Turn { all: self.clone(), lease }
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.all.0.send_modify(|all| _ = all.remove(&self.lease));
+    }
 }
 
 impl Renew {
     /// Prolongs through the given world.
     #[must_use]
     pub fn new(world: World) -> Self {
-        Self { world }
+        Self { world, turns: Turns::default() }
     }
 
     /// What a caller asks for, bounded as at issue and by the SVID presented now.
@@ -31,6 +62,7 @@ impl Renew {
     /// The denial of the writer or of the engine.
     pub async fn renew(&self, caller: Caller, mark: RequestMark, ask: RenewLease) -> Result<LeaseId, Denial> {
         let id = ask.lease;
+        let _turn = self.turns.take(id).await;
         let command = Command::Ask { caller: caller.clone(), mark, ask: Ask::RenewLease(ask) };
         let expires = match self.world.journal.propose(command, Vec::new()).await?.reply {
             Reply::Renewal(_, expires) => expires,
@@ -48,6 +80,7 @@ impl Renew {
     /// # Errors
     /// The engine's fault, or that of the log.
     pub async fn step(&self, id: LeaseId) -> Result<(), Fault> {
+        let _turn = self.turns.take(id).await;
         let published = self.world.journal.published();
         let Some(lease) = published.state.leases.get(&id).filter(|lease| lease.stage == Stage::Issued) else {
             return Ok(());
@@ -75,5 +108,25 @@ impl Renew {
         let engine_lease = opened(&self.world, issued.index, "engine_lease").await?.ok_or_else(gone)?;
         let increment = step(self.world.clock.read().time, expires);
         self.world.engine.prolong(&EngineLease(engine_lease), increment, issued.index).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::FutureExt as _;
+
+    #[tokio::test]
+    async fn a_lease_has_one_turn_at_a_time_and_no_other_waits_for_it() {
+        let turns = Turns::default();
+        let [one, other] = [1, 2].map(|number| LeaseId::new(Time::from_unix_seconds(1_800_000_000), [number; 10]));
+        let first = turns.take(one).await;
+        assert!(turns.take(other).now_or_never().is_some(), "another lease has its own turn");
+        let mut second = Box::pin(turns.take(one));
+        assert!((&mut second).now_or_never().is_none(), "the same lease waits");
+        drop(first);
+        let second = second.await;
+        drop(second);
+        assert!(turns.take(one).now_or_never().is_some(), "a turn that is over is free");
     }
 }

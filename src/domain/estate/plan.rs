@@ -99,11 +99,16 @@ fn change(action: Action, (kind, name): &(ItemKind, String), fields: Vec<String>
     Change { action, kind: *kind, name: name.clone(), fields, json }
 }
 
+/// People wrote the file, not the entry.
+fn in_the_file(field: &String) -> String {
+    if field == "max_ttl_seconds" { "max_ttl".into() } else { field.clone() }
+}
+
 fn differing(old: &str, new: &str) -> Vec<String> {
     let read = |json: &str| serde_json::from_str::<Map<String, Value>>(json).unwrap_or_default();
     let (old, new) = (read(old), read(new));
     let mut fields: Vec<String> =
-        old.keys().chain(new.keys()).filter(|key| old.get(*key) != new.get(*key)).cloned().collect();
+        old.keys().chain(new.keys()).filter(|key| old.get(*key) != new.get(*key)).map(in_the_file).collect();
     fields.sort();
     fields.dedup();
     fields

@@ -69,7 +69,7 @@ fn a_credential_that_changed_is_not_drawn_under_an_old_approval() {
     let file = changed(&stage, "changed.toml", &format!("{tail}\"1h\""), &format!("{tail}\"30m\""));
     let plan = stage.json("operator", &["plan", &file]).unwrap();
     assert_eq!(plan["changes"].as_array().unwrap().len(), 1, "{plan}");
-    assert_eq!(plan["changes"][0]["fields"], serde_json::json!(["max_ttl_seconds"]));
+    assert_eq!(plan["changes"][0]["fields"], serde_json::json!(["max_ttl"]));
     let version = plan["version"].to_string();
     stage.ok("operator", &["apply", &file, "--against", &version]).unwrap();
     stage.refused("operator", &["apply", &file, "--against", &version], "ESTATE_MOVED").unwrap();

@@ -133,7 +133,7 @@ fn a_plan_names_what_changes_in_order() {
         [
             (Action::Change, "agent", "build-fleet", vec!["owner".to_owned()]),
             (Action::Add, "credential", "answer-key", vec![]),
-            (Action::Change, "credential", "ledger-ro", vec!["max_ttl_seconds".to_owned()]),
+            (Action::Change, "credential", "ledger-ro", vec!["max_ttl".to_owned()]),
             (Action::Remove, "credential", "prompt-key", vec![]),
         ]
     );
