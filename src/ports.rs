@@ -21,4 +21,4 @@ pub use secret_engine::{
     TokenSpec,
 };
 pub use survey::Surveyor;
-pub use trust_source::TrustSource;
+pub use trust_source::{TrustSource, TrustStanding, TrustTrouble, TrustTroubleKind};

@@ -10,6 +10,7 @@ mod bundles;
 mod chain;
 mod channel;
 mod follow;
+mod line;
 mod tls;
 mod token;
 
@@ -19,9 +20,10 @@ pub use tls::ClientCertificate;
 use crate::domain::base::{Secret, SpiffeId, Time, TrustDomain};
 use crate::domain::reason::Denial;
 use crate::domain::svid::{Audience, Subject};
-use crate::ports::TrustSource;
+use crate::ports::{TrustSource, TrustStanding};
 use async_trait::async_trait;
-use bundles::BundleSet;
+use bundles::{BundleSet, Roots};
+use line::{Kind, Line};
 use rustls::pki_types::CertificateDer;
 use spiffe::{JwtSource, X509Source};
 use std::collections::BTreeSet;
@@ -103,6 +105,7 @@ pub struct SpireTrust {
     bundles: watch::Receiver<Arc<BundleSet>>,
     own_id: watch::Receiver<SpiffeId>,
     jwt: watch::Receiver<Option<JwtSource>>,
+    line: Arc<Line>,
     following: DropGuard,
 }
 
@@ -116,8 +119,12 @@ impl SpireTrust {
     /// [`SpireStartError`], which names the socket and the next step.
     pub async fn start(options: SpireOptions, tasks: &TaskTracker) -> Result<Arc<Self>, SpireStartError> {
         let endpoint = options.endpoint.clone().unwrap_or_else(|| "SPIFFE_ENDPOINT_SOCKET".to_owned());
-        let jwt_build = tasks.spawn(build_jwt(options.endpoint.clone()));
-        let x509 = match build_x509(&options).await {
+        let line = match Line::new(options.endpoint.as_deref()) {
+            Ok(line) => line,
+            Err(source) => return Err(SpireStartError::NoSvid { endpoint, source: Box::new(source.into()) }),
+        };
+        let jwt_build = tasks.spawn(build_jwt(Arc::clone(&line)));
+        let x509 = match build_x509(&line, options.start_timeout).await {
             Ok(x509) => x509,
             Err(source) => {
                 jwt_build.abort();
@@ -125,7 +132,7 @@ impl SpireTrust {
             }
         };
         let own_id = check_own(&x509, &options.policy, endpoint)?;
-        Ok(follow::begin(x509, jwt_build, own_id, options.policy, tasks).await)
+        Ok(follow::begin(x509, jwt_build, own_id, options.policy, line, tasks).await)
     }
 
     /// A JWT-SVID of the broker itself, for a peer such as Vault.
@@ -184,6 +191,16 @@ impl TrustSource for SpireTrust {
     fn own_id(&self) -> SpiffeId {
         self.own_id.borrow().clone()
     }
+
+    fn standing(&self) -> TrustStanding {
+        let trusted = self.now_trusted();
+        TrustStanding {
+            origin: self.line.origin(),
+            trouble: self.line.trouble(),
+            own_svid_ends: trusted.own_ends(),
+            bundle_ends: trusted.roots(&self.own_id().trust_domain()).map(Roots::ends),
+        }
+    }
 }
 
 impl std::fmt::Debug for SpireTrust {
@@ -192,20 +209,14 @@ impl std::fmt::Debug for SpireTrust {
     }
 }
 
-async fn build_x509(options: &SpireOptions) -> Result<X509Source, spiffe::x509_source::X509SourceError> {
-    let builder = X509Source::builder().initial_sync_timeout(options.start_timeout);
-    match &options.endpoint {
-        Some(endpoint) => builder.endpoint(endpoint).build().await,
-        None => builder.build().await,
-    }
+async fn build_x509(line: &Arc<Line>, timeout: Duration) -> Result<X509Source, spiffe::x509_source::X509SourceError> {
+    let builder = X509Source::builder().client_factory(line.factory(Kind::X509)).metrics(line.listener(Kind::X509));
+    builder.initial_sync_timeout(timeout).build().await
 }
 
-async fn build_jwt(endpoint: Option<String>) -> Option<JwtSource> {
-    let builder = JwtSource::builder();
-    let built = match endpoint {
-        Some(endpoint) => builder.endpoint(endpoint).build().await,
-        None => builder.build().await,
-    };
+async fn build_jwt(line: Arc<Line>) -> Option<JwtSource> {
+    let builder = JwtSource::builder().client_factory(line.factory(Kind::Jwt)).metrics(line.listener(Kind::Jwt));
+    let built = builder.build().await;
     built.inspect_err(|error| tracing::warn!(%error, "no jwt bundles from the workload api")).ok()
 }
 

@@ -1,9 +1,45 @@
 //! Who may be believed: trust bundles by trust domain, and the verification built on them.
 
-use crate::domain::base::{SpiffeId, Time, TrustDomain};
+use crate::domain::base::{Span, SpiffeId, Time, TrustDomain};
 use crate::domain::reason::Denial;
 use crate::domain::svid::{Audience, Subject};
 use async_trait::async_trait;
+
+/// How the source itself fares: what it holds, and whether more can come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrustStanding {
+    /// Where SVIDs and bundles come from, such as `unix:///run/spire/agent.sock`.
+    pub origin: String,
+    /// Why nothing new can come from there; `None` while it can.
+    pub trouble: Option<TrustTrouble>,
+    /// When the own SVID ends; `None` while none is held.
+    pub own_svid_ends: Option<Time>,
+    /// When the last authority in the bundle of the own trust domain ends; `None` while nothing
+    /// vouches for that domain.
+    pub bundle_ends: Option<Time>,
+}
+
+/// Why nothing new can come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrustTrouble {
+    /// What kind of trouble it is.
+    pub kind: TrustTroubleKind,
+    /// For how long it has been so.
+    pub age: Span,
+    /// The cause in the words of whoever met it; holds no secret.
+    pub why: String,
+}
+
+/// What kind of trouble it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TrustTroubleKind {
+    /// Nobody answers. What is held stays in force until it ends.
+    Unreachable,
+    /// Somebody answers, but nothing that can be used. What is held stays in force until it ends.
+    Unusable,
+    /// Somebody answers that this process has no identity. What was held is withdrawn.
+    NoIdentity,
+}
 
 /// The source of trust and of the broker's own identity. One implementation verifies for the
 /// gRPC listener, the client, the tests and the conformance harness alike.
@@ -31,4 +67,7 @@ pub trait TrustSource: Send + Sync {
 
     /// The broker's own SPIFFE ID, as last issued.
     fn own_id(&self) -> SpiffeId;
+
+    /// How the source fares now. A connection that is made again at once was never in trouble.
+    fn standing(&self) -> TrustStanding;
 }

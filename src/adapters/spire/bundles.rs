@@ -3,7 +3,7 @@
 
 use super::TrustPolicy;
 use super::chain;
-use crate::domain::base::{Digest, SpiffeId, TrustDomain};
+use crate::domain::base::{Digest, SpiffeId, Time, TrustDomain};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, TrustAnchor};
 use rustls::sign::CertifiedKey;
 use spiffe::x509_source::X509SourceState;
@@ -25,6 +25,7 @@ struct Own {
     id: SpiffeId,
     chain: Vec<Vec<u8>>,
     key: Arc<CertifiedKey>,
+    ends: Option<Time>,
 }
 
 /// The roots of one trust domain.
@@ -33,6 +34,7 @@ pub(super) struct Roots {
     delivered: Vec<Vec<u8>>,
     anchors: Vec<TrustAnchor<'static>>,
     keys: Vec<Digest>,
+    ends: Time,
 }
 
 impl BundleSet {
@@ -82,6 +84,11 @@ impl BundleSet {
         self.own.as_ref().map(|own| &own.id)
     }
 
+    /// When the own certificate ends, unless withdrawn.
+    pub(super) fn own_ends(&self) -> Option<Time> {
+        self.own.as_ref().and_then(|own| own.ends)
+    }
+
     fn roots_of(&self, bundle: &X509Bundle, epoch: u64, policy: &TrustPolicy) -> Option<(TrustDomain, Arc<Roots>)> {
         let domain = TrustDomain::parse(bundle.trust_domain().as_str()).ok()?;
         if !policy.believes(&domain) {
@@ -105,7 +112,8 @@ impl BundleSet {
                 certified_key(svid).inspect_err(|error| tracing::error!(%error, "the own svid cannot be used")).ok()?
             }
         };
-        Some(Own { id, chain, key })
+        let ends = chain.first().and_then(|leaf| chain::ends(&CertificateDer::from(leaf.as_slice())));
+        Some(Own { id, chain, key, ends })
     }
 
     fn same_as(&self, other: &Self) -> bool {
@@ -120,10 +128,12 @@ impl Roots {
     /// `None` if no authority is usable: then nothing vouches for the trust domain, which is how a
     /// domain revokes everything at once.
     fn new(delivered: Vec<Vec<u8>>, since: u64, domain: &TrustDomain) -> Option<Self> {
-        let mut roots = Self { since, delivered: Vec::new(), anchors: Vec::new(), keys: Vec::new() };
-        for der in &delivered {
-            match chain::anchor(&CertificateDer::from(der.as_slice())) {
+        let mut roots =
+            Self { since, delivered: Vec::new(), anchors: Vec::new(), keys: Vec::new(), ends: Time::default() };
+        for der in delivered.iter().map(|der| CertificateDer::from(der.as_slice())) {
+            match chain::anchor(&der) {
                 Ok((anchor, key)) => {
+                    roots.ends = roots.ends.max(chain::ends(&der).unwrap_or_default());
                     roots.anchors.push(anchor);
                     roots.keys.push(key);
                 }
@@ -137,6 +147,11 @@ impl Roots {
     /// The epoch since which these roots stand as they are.
     pub(super) fn since(&self) -> u64 {
         self.since
+    }
+
+    /// When the last of them ends. Path building does not look at it (RFC 5280 §6.1.1 (d)).
+    pub(super) fn ends(&self) -> Time {
+        self.ends
     }
 
     /// For path building.

@@ -40,6 +40,11 @@ pub(super) fn anchor(der: &CertificateDer<'_>) -> Result<(TrustAnchor<'static>, 
     Ok((anchor.to_owned(), Digest::of(&[cert.public_key().raw])))
 }
 
+/// When a certificate ends; `None` if it is none.
+pub(super) fn ends(der: &CertificateDer<'_>) -> Option<Time> {
+    parse(der).ok().map(|cert| Time::from_unix_seconds(cert.validity().not_after.timestamp()))
+}
+
 /// RFC 5280 path validation to the roots of one trust domain. Gives the digest of the key that
 /// signed the leaf.
 fn verify_path(

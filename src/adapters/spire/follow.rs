@@ -1,6 +1,7 @@
 //! The one task that follows the Workload API and publishes each new bundle set.
 
 use super::bundles::BundleSet;
+use super::line::{Kind, Line};
 use super::{SpireTrust, TrustPolicy};
 use crate::domain::base::SpiffeId;
 use spiffe::{JwtSource, JwtSourceUpdates, X509Source};
@@ -25,6 +26,7 @@ struct Published {
     bundles: watch::Sender<Arc<BundleSet>>,
     own_id: watch::Sender<SpiffeId>,
     jwt: watch::Sender<Option<JwtSource>>,
+    line: Arc<Line>,
 }
 
 /// Publishes the first set and starts to follow.
@@ -33,6 +35,7 @@ pub(super) async fn begin(
     jwt_build: JoinHandle<Option<JwtSource>>,
     own_id: SpiffeId,
     policy: TrustPolicy,
+    line: Arc<Line>,
     tasks: &TaskTracker,
 ) -> Arc<SpireTrust> {
     let mut jwt = Jwt::Coming(jwt_build);
@@ -43,6 +46,7 @@ pub(super) async fn begin(
         bundles: watch::Sender::new(Arc::default()),
         own_id: watch::Sender::new(own_id),
         jwt: watch::Sender::new(None),
+        line: Arc::clone(&line),
     };
     published.publish(Some(&x509), &jwt, &policy);
     let stop = CancellationToken::new();
@@ -50,6 +54,7 @@ pub(super) async fn begin(
         bundles: published.bundles.subscribe(),
         own_id: published.own_id.subscribe(),
         jwt: published.jwt.subscribe(),
+        line,
         following: stop.clone().drop_guard(),
     };
     tasks.spawn(follow(x509, jwt, published, policy, stop));
@@ -77,16 +82,23 @@ async fn follow(x509: X509Source, mut jwt: Jwt, published: Published, policy: Tr
 impl Published {
     fn publish(&self, x509: Option<&X509Source>, jwt: &Jwt, policy: &TrustPolicy) {
         let state = x509.map(X509Source::state);
-        let jwt_bundles = match jwt {
-            Jwt::Here(source, _) => source.state().bundle_set().ok(),
+        let jwt_state = match jwt {
+            Jwt::Here(source, _) => Some(source.state()),
             Jwt::Coming(_) | Jwt::Absent => None,
         };
+        let jwt_bundles = jwt_state.as_ref().and_then(|state| state.bundle_set().ok());
         let next = self.bundles.borrow().next(state.as_ref(), jwt_bundles.as_deref(), policy);
         let source = match jwt {
             Jwt::Here(source, _) => Some(source.clone()),
             Jwt::Coming(_) | Jwt::Absent => None,
         };
         self.jwt.send_replace(source);
+        if let Some(state) = &state {
+            self.line.denied(Kind::X509, state.withdrawal().map(Arc::as_ref));
+        }
+        if let Some(state) = &jwt_state {
+            self.line.denied(Kind::Jwt, state.withdrawal().map(Arc::as_ref));
+        }
         if let Some(set) = next {
             if let Some(id) = set.own_id() {
                 self.own_id.send_replace(id.clone());

@@ -2563,6 +2563,8 @@ pub enum HealthState {
     Unready = 2,
     /// Not reachable.
     Unreachable = 3,
+    /// Usable with what it holds, which ends; the sentence says when.
+    Degraded = 4,
 }
 impl HealthState {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -2575,6 +2577,7 @@ impl HealthState {
             Self::Ready => "HEALTH_STATE_READY",
             Self::Unready => "HEALTH_STATE_UNREADY",
             Self::Unreachable => "HEALTH_STATE_UNREACHABLE",
+            Self::Degraded => "HEALTH_STATE_DEGRADED",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -2584,6 +2587,7 @@ impl HealthState {
             "HEALTH_STATE_READY" => Some(Self::Ready),
             "HEALTH_STATE_UNREADY" => Some(Self::Unready),
             "HEALTH_STATE_UNREACHABLE" => Some(Self::Unreachable),
+            "HEALTH_STATE_DEGRADED" => Some(Self::Degraded),
             _ => None,
         }
     }

@@ -1,12 +1,16 @@
 //! Looks every two seconds whether the broker can end and whether it can issue, and tells
 //! `grpc.health.v1`. `GetStatus` reads the last look and never waits for the engine.
 
+mod trust;
+
 use crate::domain::reason::Reason;
 use crate::ports::{EngineHealth, TrustSource};
+use crate::proto::v1::HealthState;
 use crate::services::World;
 use arc_swap::ArcSwapOption;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
@@ -16,17 +20,18 @@ pub(super) struct Pulse {
     world: World,
     trust: Arc<dyn TrustSource>,
     engine: ArcSwapOption<EngineHealth>,
+    looked: Notify,
 }
 
 /// The log is folded: what was issued can be ended.
 const READY_TO_END: &str = "leasehold.ready-to-end";
-/// The engine, the clock and the trust source are there too.
+/// The engine and the clock are there too, and the trust source can be used.
 const READY_TO_ISSUE: &str = "leasehold.ready-to-issue";
 const LOOK_INTERVAL: Duration = Duration::from_secs(2);
 
 impl Pulse {
     pub(super) fn new(world: World, trust: Arc<dyn TrustSource>) -> Arc<Self> {
-        Arc::new(Self { world, trust, engine: ArcSwapOption::empty() })
+        Arc::new(Self { world, trust, engine: ArcSwapOption::empty(), looked: Notify::new() })
     }
 
     /// The engine, as last looked at; `None` before the first look.
@@ -34,11 +39,9 @@ impl Pulse {
         self.engine.load_full()
     }
 
-    /// Why identities of the own trust domain cannot be verified.
-    pub(super) fn trust_trouble(&self) -> Option<String> {
-        let own = self.trust.own_id().trust_domain();
-        let trouble = || format!("no bundle of the trust domain {} is there ({})", own.as_str(), Reason::SvidUntrusted);
-        self.trust.vouched_since(&own).is_none().then(trouble)
+    /// Whether identities can be verified and the broker can show its own, and for how long.
+    pub(super) fn trust(&self) -> (HealthState, String) {
+        trust::judge(&self.trust.standing(), &self.trust.own_id().trust_domain(), self.world.clock.read().time)
     }
 
     /// Why the clock is not trusted.
@@ -49,27 +52,44 @@ impl Pulse {
 
     /// Looks until `stop`, and then says that nothing is served.
     pub(super) async fn run(self: Arc<Self>, reporter: HealthReporter, stop: CancellationToken) {
-        let mut said = None;
-        loop {
-            tokio::select! {
-                () = stop.cancelled() => break,
-                health = self.world.engine.health() => self.engine.store(Some(Arc::new(health))),
-            }
-            let ready = self.can_issue();
-            if said.replace(ready) != Some(ready) {
-                say(&reporter, true, ready).await;
-            }
-            tokio::select! {
-                () = stop.cancelled() => break,
-                () = tokio::time::sleep(LOOK_INTERVAL) => {}
-            }
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = self.look_at_engine() => {}
+            () = self.tell(&reporter) => {}
         }
         say(&reporter, false, false).await;
     }
 
+    async fn look_at_engine(&self) {
+        loop {
+            self.engine.store(Some(Arc::new(self.world.engine.health().await)));
+            self.looked.notify_one();
+            tokio::time::sleep(LOOK_INTERVAL).await;
+        }
+    }
+
+    /// Does not wait for an engine that is slow to answer.
+    async fn tell(&self, reporter: &HealthReporter) {
+        let (mut said, mut trusted) = (None, true);
+        loop {
+            let _ = tokio::time::timeout(LOOK_INTERVAL, self.looked.notified()).await;
+            let (trust, sentence) = self.trust();
+            let trusts = matches!(trust, HealthState::Ready | HealthState::Degraded);
+            match (std::mem::replace(&mut trusted, trusts), trusts) {
+                (true, false) => tracing::error!(sentence, "trust source cannot be used"),
+                (false, true) => tracing::info!("trust source can be used again"),
+                (true, true) | (false, false) => {}
+            }
+            let ready = trusts && self.can_issue();
+            if said.replace(ready) != Some(ready) {
+                say(reporter, true, ready).await;
+            }
+        }
+    }
+
+    /// As far as engine and clock go.
     fn can_issue(&self) -> bool {
-        let engine = matches!(self.engine().as_deref(), Some(EngineHealth::Ready));
-        engine && self.trust_trouble().is_none() && self.clock_trouble().is_none()
+        matches!(self.engine().as_deref(), Some(EngineHealth::Ready)) && self.clock_trouble().is_none()
     }
 }
 

@@ -35,6 +35,8 @@ impl Statuses {
         let begun = *self.begun.get_or_try_init(|| self.beginning()).await?;
         let published = self.desk.view.published();
         let state = &published.state;
+        let (trust, sentence) = self.pulse.trust();
+        let trust_source = health(trust, &sentence);
         let count = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
         Ok(v1::GetStatusResponse {
             version: env!("CARGO_PKG_VERSION").into(),
@@ -46,7 +48,7 @@ impl Statuses {
             open_tasks: count(state.tasks.len()),
             open_leases: count(state.leases.len()),
             engine: Some(engine(self.pulse.engine().as_deref())),
-            trust_source: Some(unless(self.pulse.trust_trouble())),
+            trust_source: Some(trust_source),
             clock: Some(unless(self.pulse.clock_trouble())),
         })
     }

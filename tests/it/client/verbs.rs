@@ -95,6 +95,6 @@ async fn a_tail_resumes_after_the_last_signal_it_has() {
 async fn status_tells_what_is_wrong() {
     let ran = Desk::open().await.run(&["status"]).await;
     assert!(ran.data.contains("engine             unreachable: vault cannot be reached"), "{ran:?}");
-    assert!(ran.data.contains("trust source       ready"), "{ran:?}");
+    assert!(ran.data.contains("trust source       degraded: the Workload API is unreachable; start"), "{ran:?}");
     assert!(ran.data.contains("clock              not-looked-at"), "{ran:?}");
 }

@@ -7,7 +7,7 @@ use crate::fixtures::until;
 use crate::fixtures::workload_api::{Says, WorkloadApi, x509_message};
 use crate::fixtures::world::{ABROAD, BROKER, FOREIGNER, HOME, WORKLOAD, World, connect, options};
 use leasehold::adapters::spire::{SpireOptions, SpireStartError, SpireTrust};
-use leasehold::ports::TrustSource as _;
+use leasehold::ports::{TrustSource as _, TrustTroubleKind};
 use leasehold::proto::workload::X509svidResponse;
 use std::time::Duration;
 use tokio_util::task::TaskTracker;
@@ -63,6 +63,11 @@ async fn presented(world: &World) -> Option<Vec<u8>> {
 
 fn message(world: &World, identity: &Identity) -> X509svidResponse {
     x509_message(&[(BROKER, identity)], &[(HOME, &[&world.home.der]), (ABROAD, &[&world.abroad.der])])
+}
+
+/// What the trust source says of itself.
+fn trouble(world: &World) -> Option<TrustTroubleKind> {
+    world.trust.standing().trouble.map(|trouble| trouble.kind)
 }
 
 fn x509_streams(api: &WorkloadApi) -> usize {
@@ -168,9 +173,13 @@ async fn permission_denied_shuts_the_door_and_its_return_opens_it() {
     assert_eq!(world.knock(Some(&identity)).await, None);
     assert!(crate::fixtures::world::ask(&channel, None).await.is_err());
     until("open connections are closed", || world.registry.is_empty()).await;
+    let standing = world.trust.standing();
+    assert_eq!(standing.trouble.unwrap().kind, TrustTroubleKind::NoIdentity, "somebody answered");
+    assert_eq!((standing.own_svid_ends, standing.bundle_ends), (None, None));
     let seen = world.trust.epoch();
     world.api.x509.send_replace(Says::Message(message(&world, &world.broker)));
     world.await_change(seen).await;
+    assert_eq!(trouble(&world), None);
     assert_eq!(world.knock(Some(&identity)).await.as_deref(), Some(WORKLOAD));
 }
 
@@ -186,6 +195,47 @@ async fn an_agent_that_is_gone_leaves_trust_as_it_was_until_it_is_back() {
     world.api.x509.send_replace(Says::Message(message(&world, &rotated)));
     world.await_change(seen).await;
     assert_eq!(presented(&world).await.as_ref(), rotated.chain.first());
+}
+
+#[tokio::test]
+async fn a_stream_that_is_lost_is_told_until_it_stands_again_with_the_very_same_bundles() {
+    let world = World::new().await;
+    let (before, seen) = (world.trust.standing(), world.trust.epoch());
+    assert_eq!((before.trouble.as_ref(), before.origin.as_str()), (None, world.api.endpoint.as_str()));
+    assert!(before.own_svid_ends.is_some() && before.bundle_ends >= before.own_svid_ends);
+
+    let x509 = message(&world, &world.broker);
+    world.api.x509.send_replace(Says::Status(Code::Unavailable));
+    until("the loss is told", || trouble(&world) == Some(TrustTroubleKind::Unreachable)).await;
+    let mut empty = x509.clone();
+    empty.svids.clear();
+    world.api.x509.send_replace(Says::Message(empty));
+    until("an answer is told from none", || trouble(&world) == Some(TrustTroubleKind::Unusable)).await;
+    world.api.x509.send_replace(Says::Message(x509));
+    until("the return is told", || trouble(&world).is_none()).await;
+
+    let jwt = world.api.jwt.send_replace(Says::Status(Code::Unavailable));
+    until("the loss of the other stream is told", || trouble(&world) == Some(TrustTroubleKind::Unreachable)).await;
+    let why = world.trust.standing().trouble.unwrap().why;
+    assert!(why.starts_with("JWT bundles: "), "{why}");
+    world.api.jwt.send_replace(jwt);
+    until("its return is told", || trouble(&world).is_none()).await;
+
+    assert_eq!(world.trust.standing(), before);
+    assert_eq!(world.trust.epoch(), seen, "what is trusted never changed");
+}
+
+#[tokio::test]
+async fn an_agent_that_comes_back_and_is_silent_counts_as_unreachable_until_it_speaks() {
+    let world = World::new().await;
+    let message = message(&world, &world.broker);
+    let why = || world.trust.standing().trouble.map(|trouble| trouble.why).unwrap_or_default();
+    world.api.x509.send_replace(Says::Status(Code::Unavailable));
+    until("the loss is told", || why().contains("as the script says")).await;
+    world.api.x509.send_replace(Says::Silence);
+    until("silence is told", || why() == "no answer within 5 s").await;
+    world.api.x509.send_replace(Says::Message(message));
+    until("the return is told", || trouble(&world).is_none()).await;
 }
 
 #[tokio::test]

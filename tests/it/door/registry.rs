@@ -10,7 +10,7 @@ use leasehold::adapters::spire::{ClientCertificate, SpireTrust};
 use leasehold::domain::base::{Span, SpiffeId, Time, TrustDomain};
 use leasehold::domain::reason::{Denial, Reason};
 use leasehold::domain::svid::{Audience, Subject};
-use leasehold::ports::TrustSource;
+use leasehold::ports::{TrustSource, TrustStanding};
 use leasehold::surfaces::tls::{Door, DoorLimits, Registry};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -195,6 +195,10 @@ impl TrustSource for Fickle {
 
     fn own_id(&self) -> SpiffeId {
         self.trust.own_id()
+    }
+
+    fn standing(&self) -> TrustStanding {
+        self.trust.standing()
     }
 }
 

@@ -2,14 +2,16 @@
 //! not ready.
 
 use super::broker::{Broker, OPERATOR, reason};
+use crate::fixtures::workload_api::Says;
 use crate::fixtures::world::WORKLOAD;
+use leasehold::ports::{Clock as _, TrustSource as _};
 use leasehold::proto::v1;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tonic::{Code, Status};
-use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
+use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 
 const OTHER: &str = "spiffe://example.org/agent/b";
 const ESTATE_WITH_TWO: &str = r#"
@@ -67,16 +69,18 @@ async fn a_message_too_large_or_unreadable_is_said_to_be_so() {
     assert_eq!((unreadable.code(), reason(&unreadable).as_str()), (Code::InvalidArgument, "FIELD_INVALID"));
 }
 
+async fn until(said: &mut tonic::Streaming<HealthCheckResponse>, wanted: ServingStatus) {
+    let waiting = async { while said.message().await.unwrap().unwrap().status() != wanted {} };
+    tokio::time::timeout(Duration::from_secs(10), waiting).await.expect("within 10 s");
+}
+
 #[tokio::test]
 async fn readiness_has_two_faces() {
     let broker = Broker::with_estate().await;
     let mut health = HealthClient::new(broker.channel(None));
     let request = |service: &str| HealthCheckRequest { service: service.into() };
     let mut issuing = health.watch(request("leasehold.ready-to-issue")).await.unwrap().into_inner();
-    let mut until = async |wanted: ServingStatus| {
-        let said = async { while issuing.message().await.unwrap().unwrap().status() != wanted {} };
-        tokio::time::timeout(Duration::from_secs(10), said).await.expect("within 10 s");
-    };
+    let mut until = async |wanted| until(&mut issuing, wanted).await;
     until(ServingStatus::Serving).await;
     broker.engine.sealed.store(true, Ordering::SeqCst);
     until(ServingStatus::NotServing).await;
@@ -91,4 +95,25 @@ async fn readiness_has_two_faces() {
     assert_eq!(status.clock.unwrap().state(), v1::HealthState::Ready);
     assert_eq!((status.log_origin.as_str(), status.log_verifier_key), ("leasehold.test/wire", broker.key.clone()));
     assert_eq!(status.log_size, broker.world.journal.published().state.size);
+}
+
+#[tokio::test]
+async fn a_lost_workload_api_ends_readiness_only_when_the_own_svid_ends() {
+    let broker = Broker::with_estate().await;
+    let trust = &broker.grounds.trust;
+    let mut health = HealthClient::new(broker.channel(None));
+    let request = HealthCheckRequest { service: "leasehold.ready-to-issue".into() };
+    let mut issuing = health.watch(request.clone()).await.unwrap().into_inner();
+    until(&mut issuing, ServingStatus::Serving).await;
+    broker.grounds.api.x509.send_replace(Says::Status(Code::Unavailable));
+    crate::fixtures::until("the loss is told", || trust.standing().trouble.is_some()).await;
+    let status = broker.status(WORKLOAD).get_status(v1::GetStatusRequest {}).await.unwrap().into_inner();
+    let source = status.trust_source.unwrap();
+    assert_eq!(source.state(), v1::HealthState::Degraded);
+    assert!(source.sentence.contains("is unreachable since"), "{}", source.sentence);
+    assert!(source.sentence.contains(&broker.grounds.api.endpoint), "{}", source.sentence);
+    assert_eq!(health.check(request).await.unwrap().into_inner().status(), ServingStatus::Serving);
+    let left = trust.standing().own_svid_ends.unwrap().since(broker.grounds.clock.read().time);
+    broker.grounds.clock.advance(left);
+    until(&mut issuing, ServingStatus::NotServing).await;
 }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::domain::base::{SpiffeId, Time, TrustDomain};
 use crate::domain::svid::{Audience, Subject};
-use crate::ports::{Entropy, Reading};
+use crate::ports::{Entropy, Reading, TrustStanding};
 use std::convert::Infallible;
 use tokio::sync::Notify;
 use tonic_types::StatusExt as _;
@@ -35,6 +35,10 @@ impl TrustSource for Nobody {
 
     fn own_id(&self) -> SpiffeId {
         SpiffeId::parse("spiffe://example.org/leasehold").unwrap()
+    }
+
+    fn standing(&self) -> TrustStanding {
+        TrustStanding { origin: "nowhere".into(), trouble: None, own_svid_ends: None, bundle_ends: None }
     }
 }
 

@@ -107,7 +107,7 @@ impl StatusService for Fake {
             open_tasks: state.tasks.len() as u64,
             open_leases: state.leases.len() as u64,
             engine: health(HealthState::Unreachable, "vault cannot be reached"),
-            trust_source: health(HealthState::Ready, ""),
+            trust_source: health(HealthState::Degraded, "the Workload API is unreachable; start its agent"),
             clock: None,
         }))
     }
