@@ -109,6 +109,7 @@ reasons! {
     TaskNotActive "TASK_NOT_ACTIVE" FailedPrecondition 0 "request a new task: this one has ended"
     TaskDecided "TASK_DECIDED" FailedPrecondition 0 "nothing is left to decide on this task"
     TaskWindowOver "TASK_WINDOW_OVER" FailedPrecondition 0 "request a new task: the window of this one is over"
+    TaskSpent "TASK_SPENT" FailedPrecondition 0 "complete this task and request a new one: a task may make no more requests than that"
     LeaseEnded "LEASE_ENDED" FailedPrecondition 0 "ask for a new secret inside an active task"
     LeaseNotRenewable "LEASE_NOT_RENEWABLE" FailedPrecondition 0 "ask for a new secret: this kind cannot be prolonged"
     CredentialUnknown "CREDENTIAL_UNKNOWN" FailedPrecondition 0 "declare the credential in the estate, or correct its name"
@@ -121,6 +122,7 @@ reasons! {
     // Races, limits, outages.
     EndedMeanwhile "ENDED_MEANWHILE" Aborted 0 "request a new task: this one ended while the secret was made; nothing usable is left"
     TooManyTasks "TOO_MANY_TASKS" ResourceExhausted 30 "complete open tasks first"
+    TasksTooFast "TASKS_TOO_FAST" ResourceExhausted 8 "request fewer tasks: draw what belongs together within one task"
     TooManyLeases "TOO_MANY_LEASES" ResourceExhausted 30 "end leases that are no longer needed"
     Overloaded "OVERLOADED" ResourceExhausted 1 "try again shortly"
     ReaderTooSlow "READER_TOO_SLOW" ResourceExhausted 1 "resume from the last index you have"

@@ -13,6 +13,7 @@ pub mod issue;
 mod knock;
 pub mod lease;
 pub mod limits;
+mod pace;
 pub mod repeat;
 pub mod settle;
 pub mod task;
@@ -23,7 +24,7 @@ pub use command::{Ask, Command, Decided, Draft, Finding, Reply};
 pub use lease::Lease;
 pub use task::Task;
 
-use super::base::{Digest, LeaseId, SpiffeId, TaskId, Time};
+use super::base::{Digest, LeaseId, Name, SpiffeId, TaskId, Time};
 use super::entry::{Body, Entry};
 use super::estate::{Estate, Group};
 use super::judge::Judge;
@@ -31,6 +32,7 @@ use super::reason::Denial;
 use imbl::{OrdMap, OrdSet};
 
 /// What is open. Cheap to clone: the maps are persistent.
+// INVARIANT: each key of `requests` stands in `bound` or in `aging`, once, as its `kept` says.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct State {
     /// Number of entries folded.
@@ -50,7 +52,9 @@ pub struct State {
     /// Leases whose end is not proven within its bound.
     pub unproven: OrdSet<LeaseId>,
     pub(in crate::domain::state) group: Option<Group>,
+    pub(in crate::domain::state) bound: OrdSet<(TaskId, Digest)>,
     pub(in crate::domain::state) aging: OrdSet<(Time, Digest)>,
+    pub(in crate::domain::state) pace: OrdMap<Name, Time>,
     pub(in crate::domain::state) agenda: OrdSet<(Time, Duty)>,
 }
 
@@ -114,7 +118,7 @@ impl State {
             Ask::IssueSecret(ask) => self.decide_issue(caller, ask, bench),
             Ask::RenewLease(ask) => self.decide_renew(caller, ask, bench),
             Ask::RevokeLease(lease) => self.decide_revoke(caller, *lease, bench),
-            Ask::ApplyEstate(ask) => self.decide_estate(ask),
+            Ask::ApplyEstate(ask) => self.decide_estate(ask, bench),
         }
     }
 
@@ -161,9 +165,10 @@ impl State {
         }
         let index = self.size;
         let about = About { index, leaf, entry };
+        self.time = entry.time;
+        self.forget_lapsed();
         self.apply_body(&about)?;
         self.size = index + 1;
-        self.time = entry.time;
         Ok(())
     }
 

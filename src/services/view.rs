@@ -5,12 +5,16 @@ use super::World;
 use super::journal::Published;
 use super::journal::recent::SettledLease;
 use super::publish;
-use crate::domain::base::{LeaseId, SpiffeId, TaskId};
+use crate::domain::base::{Digest, LeaseId, SpiffeId, TaskId, Time};
+use crate::domain::entry::bodies::task::Requested;
+use crate::domain::entry::{Body, Entry};
 use crate::domain::estate::Estate;
 use crate::domain::reason::{Denial, Reason};
 use crate::domain::roles::{CallerRole, HeldRoles, held_roles, may};
 use crate::domain::state::command::Caller;
+use crate::domain::state::repeat::Over;
 use crate::domain::state::{Lease, Task};
+use crate::tlog::leaf_hash;
 use std::sync::Arc;
 
 /// A caller who was let in to read.
@@ -29,6 +33,19 @@ pub struct SeenTask {
     pub task: Task,
     /// Nothing of it is left to prove.
     pub gone: bool,
+    /// Opened purpose; empty if its opening was erased.
+    pub purpose: String,
+}
+
+/// What was asked for once, as the log tells it.
+#[derive(Debug, Clone)]
+pub struct AskedOnce {
+    /// The request.
+    pub body: Requested,
+    /// When.
+    pub time: Time,
+    /// Leaf hash of the entry.
+    pub digest: Digest,
     /// Opened purpose; empty if its opening was erased.
     pub purpose: String,
 }
@@ -103,6 +120,24 @@ impl View {
         self.shown(task, gone).await
     }
 
+    /// What was asked for when a task that is gone was requested; `None` unless the reader did.
+    ///
+    /// # Errors
+    /// `LOG_UNAVAILABLE` if the log cannot be read.
+    pub async fn asked_once(&self, reader: &Reader, over: &Over) -> Result<Option<AskedOnce>, Denial> {
+        let page = publish::page(&self.world, over.index, 1).await?;
+        let Some(stored) = page.first() else { return Ok(None) };
+        let digest = Digest::from_bytes(*leaf_hash(&stored.bytes).as_bytes());
+        let Ok(Entry { body: Body::TaskRequested(body), time, .. }) = Entry::read(&stored.bytes) else {
+            return Ok(None);
+        };
+        if body.subject != reader.id {
+            return Ok(None);
+        }
+        let purpose = self.purpose(over.index).await?;
+        Ok(Some(AskedOnce { body, time, digest, purpose }))
+    }
+
     /// Open tasks that the reader may see, newest first, after `after`, at most `limit`.
     ///
     /// # Errors
@@ -164,9 +199,14 @@ impl View {
     }
 
     async fn shown(&self, task: Task, gone: bool) -> Result<SeenTask, Denial> {
-        let openings = publish::openings(&self.world, task.facts.index).await?;
+        let purpose = self.purpose(task.facts.index).await?;
+        Ok(SeenTask { task, gone, purpose })
+    }
+
+    async fn purpose(&self, index: u64) -> Result<String, Denial> {
+        let openings = publish::openings(&self.world, index).await?;
         let purpose = openings.into_iter().find(|opening| opening.field == "purpose");
-        Ok(SeenTask { task, gone, purpose: purpose.map(|opening| opening.value).unwrap_or_default() })
+        Ok(purpose.map(|opening| opening.value).unwrap_or_default())
     }
 }
 

@@ -78,7 +78,7 @@ impl State {
         let new = if task.is_settled() { None } else { task.duty() };
         self.reschedule(old, new);
         if task.is_settled() {
-            self.forget_requests_of(id);
+            self.part_with_requests_of(&task);
             self.tasks.remove(&id);
         } else {
             self.tasks.insert(id, task);

@@ -149,7 +149,7 @@ impl State {
             task.stage = Stage::Approved(about.entry.time);
         }
         self.put_task(task);
-        self.remember(about, Outcome::Task(approved.task));
+        self.remember(about, Outcome::Approval(approved.task));
         Ok(())
     }
 }

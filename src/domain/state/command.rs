@@ -3,6 +3,7 @@
 
 use super::agenda::Duty;
 use super::lease::Intent;
+use super::repeat::Over;
 use crate::domain::base::{ConnectionId, LeaseId, Name, Span, TaskId, Time};
 use crate::domain::entry::bodies::lease::{CrlSeen, NotIssuedCause, Revocability};
 use crate::domain::entry::{Body, Commitment, Commitments, RequestMark};
@@ -374,6 +375,8 @@ pub enum Reply {
     Done,
     /// This task changed.
     Task(TaskId),
+    /// This task is gone; so ended what the repeated request began or asked for.
+    Over(Over),
     /// This lease changed.
     Lease(LeaseId),
     /// This estate version is in force.

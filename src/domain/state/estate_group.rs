@@ -2,13 +2,13 @@
 
 use super::command::{ApplyEstate, Decided, Draft, Reply};
 use super::repeat::Outcome;
-use super::{About, Broken, State};
+use super::{About, Bench, Broken, State};
 use crate::domain::entry::bodies::estate as body;
 use crate::domain::estate::{self, Change};
 use crate::domain::reason::{Denial, Reason};
 
 impl State {
-    pub(super) fn decide_estate(&self, ask: &ApplyEstate) -> Result<Decided, Denial> {
+    pub(super) fn decide_estate(&self, ask: &ApplyEstate, bench: &Bench<'_>) -> Result<Decided, Denial> {
         let version = self.estate.version();
         if ask.version != version {
             let sentence = format!("planned against version {}, in force: {version}", ask.version);
@@ -18,6 +18,7 @@ impl State {
         if plan.is_empty() {
             return Ok(Decided::nothing(Reply::Estate(version)));
         }
+        self.check_room_for_estate(bench.at)?;
         let mut drafts: Vec<Draft> = plan.changes.iter().map(item).collect();
         drafts.push(Draft::new(plan.seal()));
         Ok(Decided { drafts, reply: Reply::Estate(version + 1) })
@@ -40,6 +41,7 @@ impl State {
     pub(super) fn apply_estate(&mut self, about: &About<'_>, applied: &body::Applied) -> Result<(), Broken> {
         let draft = self.group.take().ok_or_else(|| Broken::new("estate-group", "closed without an item"))?;
         self.estate = draft.seal(applied).map_err(broken)?;
+        self.forget_pace();
         self.remember(about, Outcome::Estate(applied.version));
         Ok(())
     }

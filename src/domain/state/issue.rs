@@ -3,7 +3,7 @@
 use super::command::{Caller, Decided, Draft, IssueSecret, Parameters, Reply};
 use super::lease::{Intent, Stage as LeaseStage};
 use super::task::{Stage, Task};
-use super::{Bench, Broken, State, limits};
+use super::{Bench, Broken, State, limits, repeat};
 use crate::domain::base::{LeaseId, Name, Span, Time};
 use crate::domain::entry::Entry;
 use crate::domain::entry::bodies::lease::{self as body, Revocability};
@@ -25,6 +25,7 @@ impl State {
         if task.open_leases.len() >= limits::OPEN_LEASES_MAX {
             return Err(Denial::new(Reason::TooManyLeases, "the task has too many open leases"));
         }
+        repeat::check_not_spent(task)?;
         let expires = expiry(task, credential, &caller.subject, ask.ttl, bench.at)?;
         let intended = body::Intended {
             credential: ask.credential.clone(),

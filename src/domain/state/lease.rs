@@ -4,7 +4,7 @@
 use super::agenda::Duty;
 use super::command::{Caller, Decided, Draft, MintedFacts, RenewLease, RenewedFacts, Reply};
 use super::repeat::Outcome;
-use super::{About, Bench, Broken, State, issue, limits};
+use super::{About, Bench, Broken, State, issue, limits, repeat};
 use crate::domain::base::{Digest, LeaseId, Name, Span, SpiffeId, TaskId, Time};
 use crate::domain::entry::bodies::lease::{self as body, EndCause, NotIssuedCause, Revocability};
 use crate::domain::estate::Credential;
@@ -211,6 +211,7 @@ impl State {
             return Err(Denial::new(Reason::LeaseNotRenewable, "this kind of secret is not prolonged"));
         }
         let credential = self.allowed(caller, task, &lease.facts.credential, bench)?;
+        repeat::check_not_spent(task)?;
         let expires = issue::expiry(task, credential, &caller.subject, ask.ttl, bench.at)?;
         Ok(Decided::nothing(Reply::Renewal(ask.lease, expires)))
     }

@@ -29,7 +29,22 @@ pub const OPEN_TASKS_MAX: usize = 64;
 pub const OPEN_LEASES_MAX: usize = 256;
 /// Longest free text, in bytes.
 pub const TEXT_BYTES_MAX: usize = 1_000;
-/// How long a repeat of a request outside any task is recognised.
+/// Most requests within one task (yeses, secrets, renewals, ends of leases): from then on it gets
+/// neither secrets nor renewals. One every 21 s through the longest window.
+pub const ASKED_OF_A_TASK_MAX: u32 = 4_096;
+/// Tasks that an agent may request one right after another.
+pub const TASKS_AT_ONCE_MAX: u64 = 500;
+/// And then one more in each of these: with those at once no more than 1,000 in any hour.
+pub const TASK_EVERY: Span = Span::from_millis(TASK_EVERY_MILLIS);
+/// How long it takes until all places of an agent are free again, at the most.
+pub const TASKS_PACE: Span = Span::from_millis(TASK_EVERY_MILLIS * TASKS_AT_ONCE_MAX);
+const TASK_EVERY_MILLIS: u64 = 7_200;
+/// How long a repeat is recognised whose task is gone, or that never had one.
 pub const REMEMBER: Span = Span::from_seconds(24 * 3_600);
-/// Most requests outside open tasks that are remembered.
-pub const REMEMBERED_MAX: usize = 10_000;
+/// Most requests that are so remembered. An agent at its pace leaves 25,000 in a day: ten of these
+/// fill it, one never does.
+pub const REMEMBERED_MAX: usize = 250_000;
+/// Of these, kept free of tasks: operators must be able to stop who fills the rest.
+pub const REMEMBERED_FOR_OPERATORS: usize = 1_000;
+/// What is remembered of a task that is gone: its request and its end.
+pub const MARKS_PER_TASK: usize = 2;

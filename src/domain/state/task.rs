@@ -106,7 +106,8 @@ pub struct Task {
     pub tokens: Vector<Token>,
     /// Leases that are not settled.
     pub open_leases: OrdSet<LeaseId>,
-    pub(super) requests: Vector<Digest>,
+    /// Requests within it that were carried out so far, those included whose intent came to nothing.
+    pub asked: u32,
 }
 
 impl Task {
@@ -156,6 +157,8 @@ impl State {
         if open >= limits::OPEN_TASKS_MAX {
             return Err(Denial::new(Reason::TooManyTasks, format!("{open} tasks of this identity are open")));
         }
+        self.check_pace(&ask.agent, bench.at)?;
+        self.check_room_for_task(bench.at)?;
         let mut scope = BTreeMap::new();
         for name in &ask.credentials {
             let credential = self.estate.credential(name).ok_or_else(|| {
@@ -279,9 +282,10 @@ impl State {
             approvals: Vector::new(),
             tokens: Vector::new(),
             open_leases: OrdSet::new(),
-            requests: Vector::new(),
+            asked: 0,
         });
         self.remember(about, Outcome::Task(requested.task));
+        self.keep_pace(&requested.agent);
         Ok(())
     }
 
@@ -303,17 +307,18 @@ impl State {
 
     /// The end of a task is one entry; everything under it turns to ending.
     pub(super) fn apply_task_end(&mut self, about: &About<'_>, id: TaskId, end: End) -> Result<(), Broken> {
-        let mut task = self.task(id)?.clone();
-        if matches!(task.stage, Stage::Ending(..)) {
+        if matches!(self.task(id)?.stage, Stage::Ending(..)) {
             return Err(Broken::new("task", "ended twice"));
         }
+        // Before the task is put back: with nothing left to prove it leaves the state at once.
+        self.remember(about, Outcome::Task(id));
+        let mut task = self.task(id)?.clone();
         let leases = task.open_leases.clone();
         task.stage = Stage::Ending(about.entry.time, end);
         self.put_task(task);
         for lease in &leases {
             self.end_lease_with_task(*lease, about);
         }
-        self.remember(about, Outcome::Ended(id));
         Ok(())
     }
 

@@ -5,7 +5,9 @@ mod attack;
 mod desk;
 mod ends;
 mod laws;
+mod pace;
 mod refusals;
+mod repeats;
 
 use super::task::Stage;
 use super::*;
@@ -121,7 +123,8 @@ fn the_end_of_a_task_is_told_to_a_repeat_too() {
     let first = desk.complete_marked(5, task).unwrap();
     desk.token_gone(task);
     assert!(desk.state.tasks.is_empty());
-    assert_eq!(task_of(&desk.complete_marked(5, task).unwrap()), task_of(&first));
+    let Reply::Over(over) = desk.complete_marked(5, task).unwrap() else { panic!("it is gone") };
+    assert_eq!((over.task, over.end), (task_of(&first), task::End::Completed));
     assert_eq!(desk.complete_marked(6, task).unwrap_err().reason, Reason::NotFound);
 }
 

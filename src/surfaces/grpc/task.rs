@@ -142,16 +142,28 @@ impl Tasks {
         (EndTask { task: asked.task, justification }, openings.into_made())
     }
 
-    /// The task after a change. A repeat may come when nothing of the task is left in memory.
+    /// The task after a change. A repeat may come when nothing of the task is left in memory: then the
+    /// log tells what was asked for, and the state how it ended.
     async fn after(&self, caller: &Caller, call: &str, durable: Durable) -> Outcome<v1::Task> {
-        let Reply::Task(id) = durable.reply else {
-            return Err(Denial::new(Reason::Internal, "the writer named no task").into());
+        let (id, over) = match durable.reply {
+            Reply::Task(id) => (id, None),
+            Reply::Over(over) => (over.task, Some(over)),
+            _ => return Err(Denial::new(Reason::Internal, "the writer named no task").into()),
         };
-        let reader = self.0.view.admit(caller, call)?;
-        match self.0.view.task(&reader, id).await {
-            Ok(seen) => Ok(convert::shown(seen)),
-            Err(denial) if denial.reason == Reason::NotFound => Ok(gone(id)),
-            Err(denial) => Err(denial.into()),
+        let view = &self.0.view;
+        let reader = view.admit(caller, call)?;
+        match (view.task(&reader, id).await, over) {
+            (Ok(seen), _) => Ok(convert::shown(seen)),
+            (Err(denial), Some(over)) if denial.reason == Reason::NotFound => {
+                Ok(convert::over(over, view.asked_once(&reader, &over).await?))
+            }
+            // It left the state a moment ago.
+            (Err(denial), None)
+                if denial.reason == Reason::NotFound && !view.published().state.tasks.contains_key(&id) =>
+            {
+                Ok(gone(id))
+            }
+            (Err(denial), _) => Err(denial.into()),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Every changing call over the wire: the same request id with the same content has the same outcome
-//! and leaves no entry; with other content, or in another call, it is refused.
+//! and leaves no entry; with other content, or in another call, it is refused. So it is after a restart,
+//! and when nothing is left of the task.
 
 use crate::real::house::{Caller, House, Refused, Told, issue_request, lease_of, seconds, task_request, uuid};
 use leasehold::proto::v1;
@@ -45,6 +46,39 @@ fn every_changing_call_knows_its_repeat() {
     leases_know_their_repeats(&house);
     the_estate_knows_its_repeat(&house);
     one_id_is_one_request_of_one_caller(&house);
+    house.check();
+}
+
+#[test]
+fn a_repeat_when_the_task_is_gone_and_the_broker_is_another_is_still_no_second_task() {
+    let mut house = House::open();
+    let (request_id, end_id) = (uuid(), uuid());
+    let request = |house: &House, purpose: &str| {
+        let request = v1::RequestTaskRequest { purpose: purpose.into(), ..task_request(&request_id) };
+        let told = house.bot.call(async |channel| TaskServiceClient::new(channel).request_task(request).await);
+        told.map(|answer| answer.task.unwrap())
+    };
+    let first = request(&house, "reconcile invoices").unwrap();
+    house.approve(&first).unwrap();
+    house.until_active(&first.id);
+    let lease = lease_of(&house.issue(&first.id, &uuid()).unwrap());
+    house.bot.complete(&end_id, &first.id).unwrap();
+    house.until_gone(&first.id);
+    house.until_dead(&lease);
+    let size = house.log().size();
+    let again = request(&house, "reconcile invoices").unwrap();
+    assert_eq!((again.state(), again.end_cause.as_str(), &again.id), (v1::TaskState::Gone, "completed", &first.id));
+    assert_eq!(house.log().size(), size, "a repeat leaves no entry");
+    house.restart(None);
+    assert_eq!(house.bot.task(&first.id).unwrap_err().code, Code::NotFound, "nothing of the task is in memory");
+    let asked = house.log().asked();
+    let after = request(&house, "reconcile invoices").unwrap();
+    assert_eq!(after, v1::Task { approvals: Vec::new(), ..again.clone() }, "the log tells what was asked for");
+    assert_eq!(house.bot.complete(&end_id, &first.id).unwrap(), after);
+    reused("RequestTask", &request(&house, "something else").map(|task| task.id));
+    assert_eq!(house.log().asked(), asked);
+    assert_ne!(house.request_task().id, first.id, "another id is another task");
+    assert_eq!(house.log().asked(), asked + 1);
     house.check();
 }
 

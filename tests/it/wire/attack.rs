@@ -2,8 +2,15 @@
 
 use super::broker::{APPROVER, AUDITOR, Broker, ESTATE, OPERATOR, reason};
 use crate::fixtures::world::WORKLOAD;
+use futures_util::future::join_all;
+use leasehold::domain::base::Span;
 use leasehold::domain::entry::Body;
+use leasehold::domain::state::limits;
 use leasehold::proto::v1;
+use leasehold::proto::v1::task_service_client::TaskServiceClient;
+use tonic::transport::Channel;
+use tonic::{Code, Status};
+use tonic_types::StatusExt as _;
 
 #[tokio::test]
 async fn a_flood_of_denials_leaves_few_entries() {
@@ -19,6 +26,35 @@ async fn a_flood_of_denials_leaves_few_entries() {
     assert_eq!(denied, 30);
     let counted: u64 = broker.world.journal.take_denials().into_values().sum();
     assert_eq!(counted, 70, "none is lost");
+}
+
+/// Requests as many tasks at once and cancels them all; the refusals.
+async fn spin(broker: &Broker, tasks: &TaskServiceClient<Channel>, count: usize) -> Vec<Status> {
+    let one = |_| async {
+        let mut tasks = tasks.clone();
+        let asked = tasks.request_task(broker.task_request("ledger-key")).await?.into_inner();
+        let (request_id, task_id) = (broker.request_id(), asked.task.unwrap().id);
+        tasks.cancel_task(v1::CancelTaskRequest { request_id, task_id, justification: String::new() }).await.map(drop)
+    };
+    join_all((0..count).map(one)).await.into_iter().filter_map(Result::err).collect()
+}
+
+#[tokio::test]
+async fn a_loop_of_requests_and_cancels_is_slowed_and_leaves_no_more_entries() {
+    let broker = Broker::with_estate().await;
+    let tasks = broker.tasks(WORKLOAD);
+    for _ in 0..limits::TASKS_AT_ONCE_MAX / 50 {
+        assert!(spin(&broker, &tasks, 50).await.is_empty());
+    }
+    // Of these, as many are let as places came free while the loop ran.
+    let before = broker.entries().await.len();
+    let refused = spin(&broker, &tasks, 60).await;
+    let last = refused.last().unwrap();
+    assert_eq!((last.code(), reason(last).as_str()), (Code::ResourceExhausted, "TASKS_TOO_FAST"));
+    assert_eq!(broker.entries().await.len() - before, 2 * (60 - refused.len()), "a refusal leaves no entry");
+    let wait = last.get_error_details().retry_info().and_then(|retry| retry.retry_delay).unwrap();
+    broker.grounds.clock.advance(Span::from_seconds(wait.as_secs()));
+    assert!(spin(&broker, &tasks, 1).await.is_empty(), "the hint is true");
 }
 
 #[tokio::test]

@@ -153,7 +153,7 @@ impl Desk {
         self.ask_with(who, connection, RequestMark { content, id: Digest::of(&[&[mark]]) }, ask)
     }
 
-    fn ask_with(&mut self, who: &str, connection: u8, mark: RequestMark, ask: Ask) -> Result<Reply, Denial> {
+    pub(super) fn ask_with(&mut self, who: &str, connection: u8, mark: RequestMark, ask: Ask) -> Result<Reply, Denial> {
         let connection = ConnectionId::new(self.now, [connection; 10]);
         let caller = Caller { subject: subject(who, self.now), connection };
         self.decide(Command::Ask { caller, mark, ask })
@@ -174,16 +174,30 @@ impl Desk {
     }
 
     pub(super) fn request_marked(&mut self, mark: u8, credential: &str) -> Result<Reply, Denial> {
+        let chance = self.chance();
+        self.request_with(&[mark], chance, credential)
+    }
+
+    fn request_with(&mut self, mark: &[u8], chance: [u8; 10], credential: &str) -> Result<Reply, Denial> {
         let ask = RequestTask {
-            id: TaskId::new(self.now, self.chance()),
+            id: TaskId::new(self.now, chance),
             agent: name("billing-bot"),
             purpose_code: "reconcile".into(),
             purpose: commitment("purpose"),
             credentials: vec![name(credential)],
             window_seconds: 1_200,
         };
-        let mark = RequestMark { content: Digest::of(&[credential.as_bytes()]), id: Digest::of(&[&[mark]]) };
+        let mark = RequestMark { content: Digest::of(&[credential.as_bytes()]), id: Digest::of(&[mark]) };
         self.ask_with("agent/billing-bot", 1, mark, Ask::RequestTask(ask))
+    }
+
+    /// A task that is requested and cancelled at once, one of very many.
+    pub(super) fn spin(&mut self, round: u32) -> Result<(), Denial> {
+        let [a, b, c, d] = round.to_be_bytes();
+        let task = task_of(&self.request_with(&[a, b, c, d, 0], [a, b, c, d, 0, 0, 0, 0, 0, 0], "ledger-ro")?);
+        let mark = RequestMark { content: Digest::of(&[b"cancel"]), id: Digest::of(&[&[a, b, c, d, 1]]) };
+        let cancel = Ask::CancelTask(EndTask { task, justification: None });
+        self.ask_with("agent/billing-bot", 1, mark, cancel).map(drop)
     }
 
     pub(super) fn approve(&mut self, task: TaskId) -> Result<Reply, Denial> {

@@ -124,6 +124,7 @@ proptest! {
             random_step(&mut desk, step, which);
         }
         prop_assert_eq!(&desk.state, &desk.refolded());
+        super::repeats::check_lists(&desk.state);
         for lease in desk.state.leases.values() {
             prop_assert!(desk.state.tasks.contains_key(&lease.facts.task), "a lease without its task");
         }

@@ -7,7 +7,7 @@ use crate::domain::reason::Reason;
 use crate::domain::state::Ask;
 use crate::domain::state::command::{ApplyEstate, RequestTask};
 
-fn ask_for(desk: &Desk, agent: &str, credential: &str) -> RequestTask {
+pub(super) fn ask_for(desk: &Desk, agent: &str, credential: &str) -> RequestTask {
     RequestTask {
         id: TaskId::new(desk.now, [77; 10]),
         agent: name(agent),

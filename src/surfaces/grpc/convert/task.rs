@@ -5,10 +5,11 @@ use super::{page, timestamp};
 use crate::domain::base::{Name, Span, TaskId};
 use crate::domain::reason::Denial;
 use crate::domain::state::command::ApproveTask;
+use crate::domain::state::repeat::Over;
 use crate::domain::state::task::Stage;
 use crate::domain::state::{Task, limits};
 use crate::proto::v1;
-use crate::services::view::SeenTask;
+use crate::services::view::{AskedOnce, SeenTask};
 
 /// A request for a task, before it has an id and a commitment.
 #[derive(Debug)]
@@ -142,7 +143,6 @@ pub(in crate::surfaces::grpc) fn shown(seen: SeenTask) -> v1::Task {
         Stage::Ending(since, why) => (Some(since), why.word()),
     };
     let state = if gone { v1::TaskState::Gone } else { state(&task) };
-    let names = |names: Vec<Name>| names.iter().map(Name::to_string).collect();
     let waits = task.stage == Stage::Requested;
     v1::Task {
         id: facts.id.to_string(),
@@ -156,10 +156,33 @@ pub(in crate::surfaces::grpc) fn shown(seen: SeenTask) -> v1::Task {
         request_time: Some(timestamp(facts.requested)),
         end_time: end_time.map(timestamp),
         request_digest: facts.digest.to_string(),
-        approvals_missing: if waits { names(task.approvals_missing()) } else { Vec::new() },
+        approvals_missing: if waits { names(&task.approvals_missing()) } else { Vec::new() },
         approvals: approvals(&task),
         open_leases: if gone { Vec::new() } else { task.open_leases.iter().map(ToString::to_string).collect() },
         end_cause: end_cause.into(),
+    }
+}
+
+/// A task that is gone, to whoever repeats what it began or ended with.
+pub(in crate::surfaces::grpc) fn over(over: Over, asked: Option<AskedOnce>) -> v1::Task {
+    let known = v1::Task {
+        id: over.task.to_string(),
+        state: v1::TaskState::Gone.into(),
+        end_time: Some(timestamp(over.since)),
+        end_cause: over.end.word().into(),
+        ..v1::Task::default()
+    };
+    let Some(AskedOnce { body, time, digest, purpose }) = asked else { return known };
+    v1::Task {
+        agent: body.agent.to_string(),
+        subject: body.subject.to_string(),
+        purpose,
+        purpose_code: body.purpose_code,
+        credentials: names(&body.credentials),
+        window: Some(duration(Span::from_seconds(body.window_seconds))),
+        request_time: Some(timestamp(time)),
+        request_digest: digest.to_string(),
+        ..known
     }
 }
 
@@ -175,6 +198,10 @@ fn approvals(task: &Task) -> Vec<v1::Approval> {
         shown.extend(yes.teams.iter().map(|team| line(team.to_string())));
     }
     shown
+}
+
+fn names(names: &[Name]) -> Vec<String> {
+    names.iter().map(Name::to_string).collect()
 }
 
 fn duration(span: Span) -> prost_types::Duration {
