@@ -44,6 +44,25 @@ async fn a_new_log_and_its_folder_are_for_their_owner_alone() {
 }
 
 #[tokio::test]
+async fn an_append_finds_its_blocks_there_and_the_room_for_them_holds_nothing() {
+    let folder = folder();
+    let path = folder.path().join("log.db");
+    let store = SqliteStore::open(&path).unwrap();
+    let length = || fs::metadata(path.with_file_name("log.db-wal")).unwrap().len();
+    let room = length();
+    assert!(room > 16_000_000, "{room} bytes");
+    for number in 0..20 {
+        store.append(batch(number * 10, 10, 1_000)).await.unwrap();
+    }
+    assert_eq!(length(), room);
+    assert!(fs::metadata(&path).unwrap().len() < 1_000_000, "the room is not the log's");
+    drop(store);
+    let store = SqliteStore::open(&path).unwrap();
+    assert_eq!(size(&store).await, 200);
+    assert_eq!(store.entries(0, 300).await.unwrap().len(), 200);
+}
+
+#[tokio::test]
 async fn a_log_that_others_could_read_or_replace_is_refused() {
     let folder = folder();
     let path = folder.path().join("log.db");

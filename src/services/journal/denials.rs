@@ -45,6 +45,11 @@ impl Denials {
         true
     }
 
+    /// Counts one that is not worth an entry of its own: a bound was met, and its caller may go on asking.
+    pub(super) fn count(&self, reason: Reason) {
+        *self.lock().unrecorded.entry(reason).or_default() += 1;
+    }
+
     /// What was only counted since the last call.
     pub(super) fn take(&self) -> BTreeMap<Reason, u64> {
         std::mem::take(&mut self.lock().unrecorded)
@@ -71,6 +76,8 @@ mod tests {
         assert_eq!(recorded(2, now), 30, "others are still recorded one by one");
         assert_eq!(denials.take(), BTreeMap::from([(Reason::NotFound, 140)]));
         assert!(denials.take().is_empty());
+        denials.count(Reason::TasksTooFast);
+        assert_eq!(denials.take(), BTreeMap::from([(Reason::TasksTooFast, 1)]), "never recorded one by one");
         assert_eq!(recorded(1, now.plus(WINDOW)), 30, "a new window");
     }
 

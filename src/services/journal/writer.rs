@@ -252,6 +252,9 @@ fn actor_of(command: &Command) -> (Actor, Option<RequestMark>) {
 /// What a denial of a verified caller leaves in the log, unless the log holds enough of them.
 fn denied(command: &Command, denial: &Denial, denials: &Denials, at: Time) -> Option<Draft> {
     let Command::Ask { ask, caller, .. } = command else { return None };
+    if denial.reason.class() == Class::ResourceExhausted {
+        denials.count(denial.reason);
+    }
     let recorded = matches!(denial.reason.class(), Class::PermissionDenied | Class::NotFound);
     (recorded && denials.records(caller.subject.id(), denial.reason, at))
         .then(|| Draft::new(access::Denied { call: ask.call().into(), reason: denial.reason, target: ask.target() }))
