@@ -1,20 +1,27 @@
-//! PostgreSQL behind the `Probe` port: is the account gone, and are its sessions? One short login
-//! per question, as a user that sees all sessions and reads no data (`deploy/postgres/probe_user.sql`).
+//! PostgreSQL behind the `Probe` port: is the account gone, and are its sessions? Asked over few
+//! connections, as a user that sees all sessions and reads no data (`deploy/postgres/probe_user.sql`).
 //!
 //! Connection strings come from a supplier, because they are secrets of the engine. Only `app`
 //! builds a [`PostgresProbe`]. Faults carry the SQLSTATE and never the server's text.
 
+mod lines;
+#[cfg(test)]
+mod tests;
 mod tls;
 
 use crate::domain::base::Secret;
 use crate::ports::{Account, Fault, FaultKind, Probe, ProbeTarget, Sighting};
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
+use lines::Lines;
+use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tls::Tls;
-use tokio_postgres::{Client, Config, Row};
+use tokio_postgres::{Client, Row};
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::task::TaskTracker;
 
 /// Gives the connection string of a target: `host=… port=… user=… password=… dbname=…`, or a URL.
 pub type DsnSupplier = Arc<dyn Fn(&ProbeTarget) -> BoxFuture<'static, Result<Secret, Fault>> + Send + Sync>;
@@ -24,6 +31,12 @@ pub struct PostgresProbe {
     supplier: DsnSupplier,
     tls: Tls,
     deadline: Duration,
+    tracker: TaskTracker,
+    /// By policy and path of the login: credentials of one database share its lines.
+    lines: Mutex<HashMap<(String, String), Arc<Lines>>>,
+    /// With the probe all rest of its lines ends.
+    over: CancellationToken,
+    _over: DropGuard,
 }
 
 impl PostgresProbe {
@@ -32,31 +45,43 @@ impl PostgresProbe {
 
     /// `ca_file`: PEM file with the authorities that may vouch for the servers; without it only
     /// servers on loopback are looked at, because a forged "gone" would become evidence. `deadline`
-    /// bounds one question with everything in it.
+    /// bounds the wait for a place, and then one question with everything in it. `tracker` closes
+    /// connections that nobody used for some seconds; a dropped probe closes them at once.
     ///
     /// # Errors
     /// `Permanent` if the file cannot be read.
-    pub fn new(supplier: DsnSupplier, ca_file: Option<PathBuf>, deadline: Duration) -> Result<Self, Fault> {
-        Ok(Self { supplier, tls: Tls::new(ca_file.as_deref())?, deadline })
+    pub fn new(
+        supplier: DsnSupplier,
+        ca_file: Option<PathBuf>,
+        deadline: Duration,
+        tracker: TaskTracker,
+    ) -> Result<Self, Fault> {
+        let (tls, over) = (Tls::new(ca_file.as_deref())?, CancellationToken::new());
+        let lines = Mutex::default();
+        Ok(Self { supplier, tls, deadline, tracker, lines, _over: over.clone().drop_guard(), over })
     }
 
-    /// Logs in, asks, leaves. The connection is driven here and ends here.
+    /// Waits for a place, and only then asks for the login, so that no secret waits in a queue.
     async fn ask<T>(&self, target: &ProbeTarget, question: impl AsyncFnOnce(&Client) -> Answer<T>) -> Result<T, Fault> {
+        let lines = self.lines_to(target);
+        let _place = lines.place(self.deadline).await?;
         let dsn = (self.supplier)(target).await?;
-        let mut config: Config = dsn
-            .reveal_text()
-            .and_then(|text| text.parse().ok())
-            .ok_or_else(|| Fault::new(FaultKind::Permanent, "the probe's connection string cannot be read"))?;
-        config.application_name("leasehold-probe").connect_timeout(CONNECT_DEADLINE);
         let whole = async {
-            let (client, driver) = self.tls.connect(&config).await?;
-            tokio::select! {
-                answer = question(&client) => answer.map_err(|error| refused(&error)),
-                () = driver => Err(Fault::new(FaultKind::Transient, "the probe's connection broke off")),
-            }
+            let mut line = lines.line(dsn, &self.tls).await?;
+            let answer = line.ask(question).await?;
+            lines.keep(line, &self.tracker, &self.over);
+            Ok(answer)
         };
         let late = |_| Err(Fault::new(FaultKind::Transient, "the probed server did not answer in time"));
         tokio::time::timeout(self.deadline, whole).await.unwrap_or_else(late)
+    }
+
+    fn lines_to(&self, target: &ProbeTarget) -> Arc<Lines> {
+        let mut all = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        // Somebody asks there, or somebody watches lines that rest there; all others are forgotten.
+        all.retain(|_, lines| Arc::strong_count(lines) > 1);
+        let login = (target.dsn_policy.clone(), target.dsn_path.clone());
+        Arc::clone(all.entry(login).or_insert_with(|| Arc::new(Lines::new())))
     }
 }
 
@@ -122,19 +147,30 @@ fn count(row: &Row, column: usize) -> Answer<u32> {
     Ok(u32::try_from(counted).unwrap_or(u32::MAX))
 }
 
-/// What a failed question means, by class of SQLSTATE (PostgreSQL, appendix A).
+/// What a failed question means.
 fn refused(error: &tokio_postgres::Error) -> Fault {
-    let Some(code) = error.code() else {
-        return Fault::new(FaultKind::Transient, "the probed server cannot be reached or broke off");
-    };
-    let kind = match code.code().get(..2) {
-        // Wrong login, wrong syntax or missing right, missing function or schema: someone must act.
-        Some("28" | "42" | "3D" | "3F") => FaultKind::Permanent,
-        _ => FaultKind::Transient,
-    };
-    Fault::new(kind, format!("the probed server answered SQLSTATE {}", code.code()))
+    error.code().map_or_else(broke_off, |state| meant_by(state.code()))
 }
 
+fn broke_off() -> Fault {
+    Fault::new(FaultKind::Transient, "the probed server cannot be reached or broke off")
+}
+
+/// What a SQLSTATE means (PostgreSQL, appendix A).
+fn meant_by(state: &str) -> Fault {
+    let (kind, sentence) = match (state, state.get(..2)) {
+        ("53300", _) => (FaultKind::Transient, NO_CONNECTION_FREE),
+        ("57P01" | "57P02" | "57P03", _) => (FaultKind::Transient, "the probed server is starting up or going down"),
+        (_, Some("08")) => (FaultKind::Transient, "the connection to the probed server failed: see what lies between"),
+        // Wrong login, wrong syntax or missing right, missing function or schema: someone must act.
+        (_, Some("28" | "42" | "3D" | "3F")) => (FaultKind::Permanent, "the probed server refused"),
+        _ => (FaultKind::Transient, "the probed server could not answer"),
+    };
+    Fault::new(kind, format!("{sentence} (SQLSTATE {state})"))
+}
+
+const NO_CONNECTION_FREE: &str = "the probed server has no connection free for the probe: raise its max_connections or \
+     the CONNECTION LIMIT of the probe's user, or lower what else connects there";
 const FIND: &str = "SELECT rolname::text, oid FROM pg_roles WHERE rolname = $1";
 /// By number where it is known, because a session keeps it when its role is dropped or renamed;
 /// `usename` would be empty then.
@@ -145,7 +181,6 @@ const LOOK: &str = "SELECT
         AND NOT EXISTS (SELECT FROM pg_roles WHERE pg_roles.oid = usesysid))";
 const INVENTORY: &str = "SELECT rolname::text, oid FROM pg_roles WHERE starts_with(rolname, $1) ORDER BY rolname";
 const END_STEP: &str = "SELECT leasehold.end_account($1)";
-const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
 /// `lh` and four characters of the log's origin.
 const TAG_BYTES_MIN: usize = 6;
 const LOOKS_MAX: u32 = 10;

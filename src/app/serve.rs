@@ -89,7 +89,8 @@ pub(super) async fn start(config: Config) -> Result<Running> {
     let store: Arc<dyn LogStore> = Arc::new(SqliteStore::open(&config.log.file)?);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start(last_time(&*store).await?));
     let engine = engine(&config, &trust, &clock, &tasks)?;
-    let probe: Arc<dyn Probe> = Arc::new(PostgresProbe::new(dsn_supplier(&engine), None, PostgresProbe::DEADLINE)?);
+    let probe = PostgresProbe::new(dsn_supplier(&engine), None, PostgresProbe::DEADLINE, tasks.clone())?;
+    let probe: Arc<dyn Probe> = Arc::new(probe);
     let parts = Parts {
         store: Arc::clone(&store),
         clock: Arc::clone(&clock),

@@ -30,12 +30,15 @@ impl Tls {
     }
 
     /// Logs in. The second part drives the connection and ends with it.
-    pub(super) async fn connect(&self, config: &Config) -> Result<(Client, BoxFuture<'static, ()>), Fault> {
+    pub(super) async fn connect(
+        &self,
+        config: &Config,
+    ) -> Result<(Client, BoxFuture<'static, super::Answer<()>>), Fault> {
         let failed = |error: tokio_postgres::Error| super::refused(&error);
         match self {
             Self::LoopbackOnly if stays_on_loopback(config) => {
                 let (client, connection) = config.connect(NoTls).await.map_err(failed)?;
-                Ok((client, Box::pin(async { drop(connection.await) })))
+                Ok((client, Box::pin(connection)))
             }
             Self::LoopbackOnly => {
                 Err(Fault::new(FaultKind::Permanent, "a probed server beyond loopback needs a ca_file"))
@@ -44,7 +47,7 @@ impl Tls {
                 let mut config = config.clone();
                 config.ssl_mode(SslMode::Require);
                 let (client, connection) = config.connect(Maker(connector.clone())).await.map_err(failed)?;
-                Ok((client, Box::pin(async { drop(connection.await) })))
+                Ok((client, Box::pin(connection)))
             }
         }
     }

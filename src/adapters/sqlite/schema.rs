@@ -50,19 +50,22 @@ pub(super) fn prepare(connection: &mut Connection) -> Result<(), Fault> {
 /// half of one for which the file must grow. The frames of a transaction that is taken back are that
 /// room; SQLite writes over them.
 fn make_room(connection: &mut Connection) {
+    let cache = |connection: &Connection, pages: i64| connection.pragma_update(None, "cache_size", pages);
     let spill = |connection: &mut Connection| {
-        let cache: i64 = connection.pragma_query_value(None, "cache_size", |row| row.get(0))?;
-        connection.pragma_update(None, "cache_size", 1)?;
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         transaction.execute_batch(ROOM)?;
-        transaction.rollback()?;
-        connection.pragma_update(None, "cache_size", cache)
+        transaction.rollback()
     };
-    if let Err(error) = spill(connection) {
+    // With no cache to speak of, pages go to the log at once and not at a commit that never comes.
+    let made = cache(connection, 1).and_then(|()| spill(connection));
+    if let Err(error) = made.and(cache(connection, CACHE_KIBIBYTES)) {
         // It is a favour: a disk this full is told by the append that needs it.
         tracing::debug!(%error, "no room was made for the log");
     }
 }
+
+/// SQLite's own default, in its own sign: below zero it counts kibibytes.
+const CACHE_KIBIBYTES: i64 = -2_000;
 
 /// As much as is written between two checkpoints.
 const ROOM: &str = "CREATE TABLE room (bytes BLOB); INSERT INTO room VALUES (zeroblob(16000000));";

@@ -125,7 +125,7 @@ pub(crate) fn probe_of(world: &World) -> PostgresProbe {
         let dsn = Secret::from_text(dsn.clone());
         Box::pin(async { Ok(dsn) })
     });
-    PostgresProbe::new(supplier, None, Duration::from_secs(10)).unwrap()
+    PostgresProbe::new(supplier, None, Duration::from_secs(10), TaskTracker::new()).unwrap()
 }
 
 pub(crate) fn target() -> ProbeTarget {

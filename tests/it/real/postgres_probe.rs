@@ -1,5 +1,7 @@
 //! The PostgreSQL probe on the real thing: the contract, and what it concludes when it cannot look.
 
+mod lines;
+
 use super::bench::{probe_of, real_probe, target};
 use super::world::world;
 use leasehold::adapters::probes::{DsnSupplier, PostgresProbe};
@@ -9,6 +11,7 @@ use rcgen::{CertifiedKey, generate_simple_self_signed};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio_util::task::TaskTracker;
 use xtask::peers::postgres::Postgres;
 
 crate::contract::probe::probe_contract!(real_probe);
@@ -19,7 +22,7 @@ fn probe_at(dsn: &str, ca_file: Option<PathBuf>) -> Result<PostgresProbe, Fault>
         let dsn = Secret::from_text(dsn.clone());
         Box::pin(async { Ok(dsn) })
     });
-    PostgresProbe::new(supplier, ca_file, Duration::from_secs(5))
+    PostgresProbe::new(supplier, ca_file, Duration::from_secs(5), TaskTracker::new())
 }
 
 async fn fault_of(probe: &PostgresProbe) -> Fault {

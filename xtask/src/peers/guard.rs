@@ -10,6 +10,7 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 /// What ends a server.
 #[derive(Debug, Clone, Copy)]
@@ -117,6 +118,17 @@ impl Guard {
         if sent.success() { Ok(()) } else { bail!("the server is gone") }
     }
 
+    /// Stops the server where it is. The signal alone is no answer: on a busy machine threads of it ran on
+    /// and served a whole request before the stop reached them.
+    ///
+    /// # Errors
+    /// When there is no server, or it does not stop.
+    pub fn pause(&self) -> Result<()> {
+        self.signal("STOP")?;
+        let threads = PathBuf::from(format!("/proc/{}/task", self.pid.context("no server runs")?));
+        super::wait_for("every thread of the server to stand still", STANDSTILL_MAX, || all_stopped(&threads))
+    }
+
     /// Ends the server and keeps the folder, which the caller owns again.
     ///
     /// # Errors
@@ -137,3 +149,13 @@ impl Drop for Guard {
         let _ended = self.shell.wait();
     }
 }
+
+/// `Some` when the system calls each thread stopped (`T`); the state follows the name in parentheses.
+fn all_stopped(threads: &Path) -> Option<()> {
+    let mut threads = std::fs::read_dir(threads).ok()?.flatten();
+    let is_stopped = |stat: String| stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T'));
+    // A thread that is gone meanwhile does nothing either.
+    threads.all(|thread| std::fs::read_to_string(thread.path().join("stat")).map_or(true, is_stopped)).then_some(())
+}
+
+const STANDSTILL_MAX: Duration = Duration::from_secs(20);

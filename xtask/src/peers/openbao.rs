@@ -144,7 +144,7 @@ impl OpenBao {
     /// # Errors
     /// When it is gone.
     pub fn pause(&self) -> Result<()> {
-        self.guard.signal("STOP")
+        self.guard.pause()
     }
 
     /// Lets it go on.
