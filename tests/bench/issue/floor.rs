@@ -1,8 +1,10 @@
 //! What no broker with such a log can do without: two appends, one after the other, each on stable
 //! storage before the next step, and one call over mutual TLS. The entries are of real size, and
 //! appends that wait at the same time share a batch, as they do in the writer. Nothing is decided,
-//! hashed, signed or minted.
+//! hashed, signed or minted. And the same with the engine's read in its place between the two appends:
+//! the parts of an issue in a row, without a broker around them.
 
+use crate::direct::Held;
 use crate::through::{Broker, one_call};
 use crate::turns::Way;
 use anyhow::{Context as _, Result};
@@ -12,6 +14,7 @@ use leasehold::domain::entry::{Commitment, Opening};
 use leasehold::ports::{Batch, LogStore as _, NewEntry};
 use leasehold::proto::v1;
 use std::path::Path;
+use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 use tonic::transport::Channel;
 
@@ -26,6 +29,12 @@ pub(crate) struct Floor {
 struct Waiting {
     entry: NewEntry,
     stored: oneshot::Sender<()>,
+}
+
+/// The floor with the read of a held token in its middle.
+pub(crate) struct InARow {
+    pub(crate) floor: Arc<Floor>,
+    pub(crate) held: Arc<Held>,
 }
 
 /// As in the writer.
@@ -56,6 +65,16 @@ impl Way for Floor {
         self.append(Vec::new()).await?;
         self.append(self.openings.clone()).await?;
         one_call(self.channel.clone()).await
+    }
+}
+
+#[async_trait]
+impl Way for InARow {
+    async fn once(&self) -> Result<()> {
+        self.floor.append(Vec::new()).await?;
+        self.held.once().await?;
+        self.floor.append(self.floor.openings.clone()).await?;
+        one_call(self.floor.channel.clone()).await
     }
 }
 

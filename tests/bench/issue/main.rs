@@ -1,8 +1,9 @@
 //! `cargo xtask bench issue`: one secret through the broker, against the same secret from OpenBao
 //! directly, with a login per task and with a held token; and against the floor, which is two durable
-//! appends through the log's store and one call over the broker's own mTLS channel.
+//! appends through the log's store and one call over the broker's own mTLS channel; and against these
+//! parts in a row.
 //!
-//! All four ways take turns in short blocks of the same run, so that whatever else the machine does
+//! All ways take turns in short blocks of the same run, so that whatever else the machine does
 //! meets all of them. What is not a figure is talk.
 
 #![expect(clippy::disallowed_methods, reason = "a bench measures time and spawns its own workers")]
@@ -21,7 +22,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use through::Broker;
-use turns::{Turns, Way};
+use turns::{Turns, WAYS, Way};
 use xtask::peers::openbao::Storage;
 use xtask::scene::{Options, Scene};
 
@@ -70,7 +71,7 @@ fn wanted(kind: Kind, load: Load) -> bool {
     words.peek().is_none() || words.any(|word| word == name)
 }
 
-/// One kind of secret at one number in flight, all four ways.
+/// One kind of secret at one number in flight, all ways.
 async fn measure(scene: &Scene, broker: &Broker, engine: &Engine, pid: u32, kind: Kind, load: Load) -> Result<()> {
     let plan = kind.plan(load);
     let through = broker.issues(kind, plan.secrets()).await.context("the broker's side")?;
@@ -79,7 +80,9 @@ async fn measure(scene: &Scene, broker: &Broker, engine: &Engine, pid: u32, kind
     let held = engine.held(kind, through.csr());
     let file = scene.file(&format!("floor-{}-{}.db", kind.name(), load.in_flight()));
     let floor = floor::Floor::open(Path::new(&file), sample, broker)?;
-    let ways: [Arc<dyn Way>; 4] = [Arc::new(through), Arc::new(login), Arc::new(held), Arc::new(floor)];
+    let (held, floor) = (Arc::new(held), Arc::new(floor));
+    let in_a_row = floor::InARow { floor: Arc::clone(&floor), held: Arc::clone(&held) };
+    let ways: [Arc<dyn Way>; WAYS] = [Arc::new(through), Arc::new(login), held, floor, Arc::new(in_a_row)];
     let turns = Turns::take(&ways, &plan, pid).await?;
     report::figures(kind, load, &turns);
     Ok(())

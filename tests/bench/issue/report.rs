@@ -38,7 +38,7 @@ pub(crate) fn machine(bao: &OpenBao) -> Result<()> {
 /// The figures of one kind at one load.
 pub(crate) fn figures(kind: Kind, load: Load, turns: &Turns) {
     for (name, quantile) in [("p50", 0.5), ("p99", 0.99)] {
-        let [through, login, held, floor] = turns.at(quantile);
+        let [through, login, held, floor, in_a_row] = turns.at(quantile);
         // The issue binds the wall of an issue, which is its median; the tail is for information.
         let bound = |most: f64| (name == "p50").then_some(most);
         let figure = |what: &str| format!("issue.{}.{}.{what}.{name}", kind.name(), load.in_flight());
@@ -60,6 +60,9 @@ pub(crate) fn figures(kind: Kind, load: Load, turns: &Turns) {
         plain("direct_held", held).print();
         plain("direct_login", login).print();
         plain("floor", floor).print();
+        // For information: what of the added wall is the broker's own, and not that of waking cold parts.
+        let own = Figure { floor: Some(in_a_row), ratio: Some(through / in_a_row), ..plain("in_a_row", in_a_row) };
+        own.print();
         against("added_wall", added, floor, added, ADDED_MAX).print();
         against("through", through, login, through, OVER_LOGIN_MAX).print();
     }

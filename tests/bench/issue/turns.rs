@@ -8,6 +8,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
+/// Ways that take turns.
+pub(crate) const WAYS: usize = 5;
+
 /// One way to get the thing that is measured.
 #[async_trait]
 pub(crate) trait Way: Send + Sync {
@@ -17,13 +20,13 @@ pub(crate) trait Way: Send + Sync {
 
 /// Walls of each way, ascending, and what the broker's processor time was.
 pub(crate) struct Turns {
-    walls: [Vec<Duration>; 4],
+    walls: [Vec<Duration>; WAYS],
     broker_cpu: Duration,
 }
 
 impl Turns {
     /// Lets the ways take turns. The first way is the broker, whose processor time is `pid`'s.
-    pub(crate) async fn take(ways: &[Arc<dyn Way>; 4], plan: &Plan, pid: u32) -> Result<Self> {
+    pub(crate) async fn take(ways: &[Arc<dyn Way>; WAYS], plan: &Plan, pid: u32) -> Result<Self> {
         for way in ways {
             block(way, plan).await?;
         }
@@ -44,13 +47,14 @@ impl Turns {
         Ok(turns)
     }
 
-    /// Microseconds at a quantile, of the broker, of logins, of a held token, of the floor.
-    pub(crate) fn at(&self, quantile: f64) -> [f64; 4] {
+    /// Microseconds at a quantile, of the broker, of logins, of a held token, of the floor, of its parts
+    /// in a row.
+    pub(crate) fn at(&self, quantile: f64) -> [f64; WAYS] {
         let pick = |walls: &Vec<Duration>| {
             let rank = (walls.len() as f64 * quantile) as usize;
             walls.get(rank.min(walls.len().saturating_sub(1))).map_or(f64::NAN, |wall| wall.as_secs_f64() * 1e6)
         };
-        [0, 1, 2, 3].map(|which: usize| self.walls.get(which).map_or(f64::NAN, pick))
+        self.walls.each_ref().map(pick)
     }
 
     /// Processor time of the broker for one issue, in microseconds.
