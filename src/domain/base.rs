@@ -7,6 +7,7 @@ pub mod ids;
 pub mod name;
 pub mod secret;
 pub mod spiffe_id;
+pub(crate) mod text_form;
 pub mod time;
 
 pub use digest::Digest;

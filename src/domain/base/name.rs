@@ -1,6 +1,6 @@
 //! Names that people give to agents, teams and credentials in the estate.
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use super::text_form::text_form;
 use std::fmt;
 use std::sync::Arc;
 
@@ -39,24 +39,7 @@ impl fmt::Display for Name {
     }
 }
 
-impl fmt::Debug for Name {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl Serialize for Name {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0)
-    }
-}
-
-impl<'de> Deserialize<'de> for Name {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'_, str>::deserialize(deserializer)?;
-        Self::parse(&text).map_err(serde::de::Error::custom)
-    }
-}
+text_form!(Name);
 
 #[cfg(test)]
 mod tests {

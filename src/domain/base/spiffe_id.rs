@@ -3,7 +3,7 @@
 //! Where the specification says both "host MUST be lower case" (§2.1) and "case-insensitive"
 //! (§2.4) we refuse upper case: two spellings of one name have no place in evidence.
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use super::text_form::text_form;
 use std::fmt;
 use std::sync::Arc;
 
@@ -115,37 +115,19 @@ fn check_segment(segment: &str) -> Result<(), SpiffeIdError> {
     }
 }
 
-macro_rules! text_form {
-    ($name:ident) => {
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(self.as_str())
-            }
-        }
-
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(self.as_str())
-            }
-        }
-
-        impl Serialize for $name {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_str(self.as_str())
-            }
-        }
-
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = std::borrow::Cow::<'_, str>::deserialize(deserializer)?;
-                Self::parse(&text).map_err(serde::de::Error::custom)
-            }
-        }
-    };
+impl fmt::Display for TrustDomain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
 }
 
-text_form!(TrustDomain);
-text_form!(SpiffeId);
+impl fmt::Display for SpiffeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+text_form!(TrustDomain, SpiffeId);
 
 #[cfg(test)]
 mod tests {

@@ -1,7 +1,7 @@
 //! Instants and spans in whole microseconds, UTC. The only text form is RFC 3339 with six
 //! decimals and `Z`, so that one instant has one spelling in the log.
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use super::text_form::text_form;
 use std::fmt;
 
 /// An instant: microseconds since 1970-01-01T00:00:00Z.
@@ -135,12 +135,6 @@ impl fmt::Display for Time {
     }
 }
 
-impl fmt::Debug for Time {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.seconds(), self.0) {
@@ -159,18 +153,7 @@ impl fmt::Debug for Span {
     }
 }
 
-impl Serialize for Time {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Time {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'_, str>::deserialize(deserializer)?;
-        Self::parse(&text).map_err(serde::de::Error::custom)
-    }
-}
+text_form!(Time);
 
 #[cfg(test)]
 mod tests {

@@ -2,7 +2,7 @@
 //! smuggle a wildcard, a quote or a parent directory into a policy or a request (threat T29).
 
 use super::item::Kind;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use crate::domain::base::text_form::text_form;
 use std::fmt;
 use std::sync::Arc;
 
@@ -107,24 +107,7 @@ impl fmt::Display for EnginePath {
     }
 }
 
-impl fmt::Debug for EnginePath {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl Serialize for EnginePath {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0)
-    }
-}
-
-impl<'de> Deserialize<'de> for EnginePath {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'_, str>::deserialize(deserializer)?;
-        Self::parse(&text).map_err(serde::de::Error::custom)
-    }
-}
+text_form!(EnginePath);
 
 #[cfg(test)]
 mod tests {

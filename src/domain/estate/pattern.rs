@@ -2,7 +2,7 @@
 
 use crate::domain::base::SpiffeId;
 use crate::domain::base::spiffe_id::SpiffeIdError;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use crate::domain::base::text_form::text_form;
 use std::fmt;
 
 /// A SPIFFE ID, or a SPIFFE ID followed by `/*` for one or more further segments. Nothing matches
@@ -77,24 +77,7 @@ impl fmt::Display for IdPattern {
     }
 }
 
-impl fmt::Debug for IdPattern {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl Serialize for IdPattern {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for IdPattern {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'_, str>::deserialize(deserializer)?;
-        Self::parse(&text).map_err(serde::de::Error::custom)
-    }
-}
+text_form!(IdPattern);
 
 #[cfg(test)]
 mod tests {
