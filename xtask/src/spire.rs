@@ -3,7 +3,7 @@
 //!
 //! The attestor's selectors describe a process, and SPIRE gives a process the identity of every
 //! entry that it matches. So each identity needs a numeric user id of its own, and only root can
-//! start processes under several. What is written here follows SPIRE's reference
+//! start processes under several. What is written here follows SPIRE 1.12 to 1.14 and its reference
 //! (`doc/spire_server.md`, `doc/spire_agent.md`, `doc/plugin_agent_workloadattestor_unix.md`).
 
 mod config;

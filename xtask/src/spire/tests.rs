@@ -116,7 +116,10 @@ fn a_program_that_ends_is_not_waited_for_and_its_last_words_are_told() {
         file
     };
     let healthy = program("healthy", r#"[ "$1" = healthcheck ] || sleep 60"#);
-    let ends = program("ends", r#"[ "$1" = healthcheck ] && exit 1; seq 1 30; echo 'no such key' >&2; exit 3"#);
+    let ends = program(
+        "ends",
+        r#"[ "$1" = healthcheck ] && exit 1; seq 1 30; echo 'msg="No identity issued"'; echo 'no such key' >&2; exit 3"#,
+    );
     let children = Children::new().unwrap();
     let start = |server: &Path| {
         let programs = Programs { server: server.to_owned(), agent: server.to_owned() };
