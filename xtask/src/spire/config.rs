@@ -56,7 +56,7 @@ impl Places {
     /// The end of a log, without the answers to our own early questions.
     pub(super) fn said(&self, log: &str) -> String {
         let text = fs::read_to_string(self.folder.join(log)).unwrap_or_default();
-        let lines: Vec<_> = text.lines().filter(|line| !line.to_lowercase().contains("no identity issued")).collect();
+        let lines: Vec<_> = text.lines().filter(|line| !line.to_lowercase().contains("no identit")).collect();
         let (_, end) = lines.split_at(lines.len().saturating_sub(LINES_SHOWN));
         if end.is_empty() { "nothing".into() } else { end.join("\n") }
     }
