@@ -121,14 +121,10 @@ impl Spire {
             chown(&desk, Some(identity.uid), Some(identity.uid))?;
             let mut look = Command::new("true");
             self.dress(&identity.name, &mut look)?;
-            let entered = look.status().is_ok_and(|status| status.success());
-            if !entered {
-                bail!(
-                    "uid {} cannot enter {}: set TMPDIR to a folder that every user may pass",
-                    identity.uid,
-                    desk.display()
-                );
-            }
+            look.status().with_context(|| {
+                let (uid, desk) = (identity.uid, desk.display());
+                format!("uid {uid} cannot run in {desk}: set TMPDIR to a folder that every user may pass")
+            })?;
         }
         Ok(())
     }
