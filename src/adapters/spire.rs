@@ -209,14 +209,20 @@ impl std::fmt::Debug for SpireTrust {
     }
 }
 
+/// How soon a stream that ended, or an identity that was denied, is asked for again.
+const RETRY_FIRST: Duration = Duration::from_millis(200);
+/// And how late at most: a new entry reaches SPIRE's agent within ten seconds, and nobody shall wait
+/// as long again because the pauses grew meanwhile.
+const RETRY_MAX: Duration = Duration::from_secs(2);
+
 async fn build_x509(line: &Arc<Line>, timeout: Duration) -> Result<X509Source, spiffe::x509_source::X509SourceError> {
     let builder = X509Source::builder().client_factory(line.factory(Kind::X509)).metrics(line.listener(Kind::X509));
-    builder.initial_sync_timeout(timeout).build().await
+    builder.reconnect_backoff(RETRY_FIRST, RETRY_MAX).initial_sync_timeout(timeout).build().await
 }
 
 async fn build_jwt(line: Arc<Line>) -> Option<JwtSource> {
     let builder = JwtSource::builder().client_factory(line.factory(Kind::Jwt)).metrics(line.listener(Kind::Jwt));
-    let built = builder.build().await;
+    let built = builder.reconnect_backoff(RETRY_FIRST, RETRY_MAX).build().await;
     built.inspect_err(|error| tracing::warn!(%error, "no jwt bundles from the workload api")).ok()
 }
 

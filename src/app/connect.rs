@@ -19,7 +19,8 @@ pub struct SvidConnect {
     held: Mutex<Vec<Arc<SpireTrust>>>,
 }
 
-const START_MAX: Duration = Duration::from_secs(10);
+/// A new entry may take ten seconds from SPIRE's server to its agent.
+const START_MAX: Duration = Duration::from_secs(15);
 
 #[async_trait]
 impl Connect for SvidConnect {

@@ -7,6 +7,7 @@ mod documentation;
 mod jwt_svid;
 mod limits;
 mod spiffe_id;
+mod spire;
 mod workload_api;
 pub(crate) mod x509_svid;
 

@@ -51,11 +51,19 @@ pub fn is_watched() -> bool {
 /// # Errors
 /// When it cannot be made.
 pub fn output_folder(name: &str) -> Result<OutputFolder> {
+    output_folder_in(name, &env::temp_dir())
+}
+
+/// The same, below `folder` if it is not kept: a folder that is guarded is gone also when nobody is left to drop.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn output_folder_in(name: &str, folder: &Path) -> Result<OutputFolder> {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
     let kept = env::var_os(OUTPUT_VARIABLE).map(PathBuf::from);
     let number = COUNT.fetch_add(1, Ordering::Relaxed);
     let unique = format!("{name}-{}-{number}", std::process::id());
-    let path = kept.clone().unwrap_or_else(env::temp_dir).join(format!("leasehold-{unique}"));
+    let path = kept.as_deref().unwrap_or(folder).join(format!("leasehold-{unique}"));
     std::fs::create_dir_all(&path)?;
     Ok(OutputFolder { path, kept: kept.is_some() })
 }

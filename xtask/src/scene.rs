@@ -98,7 +98,7 @@ impl Scene {
     pub fn without_broker(binary: &Path, options: Options) -> Result<Self> {
         // Guarded, so that it is gone even if a test keeps its scene for ever.
         let folder = Guard::start(&guard::scratch("scene")?, Ending::Kill, None)?;
-        let outputs = canary::output_folder("scene")?;
+        let outputs = canary::output_folder_in("scene", folder.folder())?;
         let children = Children::new()?;
         let postgres = Postgres::start().context("PostgreSQL")?;
         let bao =

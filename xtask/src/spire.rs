@@ -3,7 +3,7 @@
 //!
 //! The attestor's selectors describe a process, and SPIRE gives a process the identity of every
 //! entry that it matches. So each identity needs a numeric user id of its own, and only root can
-//! start processes under several. What is written here follows SPIRE's reference
+//! start processes under several. What is written here follows SPIRE 1.12 to 1.14 and its reference
 //! (`doc/spire_server.md`, `doc/spire_agent.md`, `doc/plugin_agent_workloadattestor_unix.md`).
 
 mod config;
@@ -14,7 +14,7 @@ pub use programs::{Missing, Programs};
 
 use crate::children::{Children, Running};
 use crate::peers::{free_port, wait_for};
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use config::Places;
 use jwks::KeyServer;
 use std::fs;
@@ -57,10 +57,11 @@ impl Spire {
         places.make()?;
         let cli = Cli { programs, places: &places };
         let server = cli.start_server(children)?;
-        let agent = cli.start_agent(children)?;
         for identity in &identities {
             cli.register(identity)?;
         }
+        // Last, because the server reads new entries only every five seconds.
+        let agent = cli.start_agent(children)?;
         let keys = KeyServer::start(programs.server.clone(), places.server_socket.clone())?;
         let spire = Self { identities, places, folder: folder.to_owned(), keys, _agent: agent, _server: server };
         spire.furnish()?;
@@ -120,23 +121,21 @@ impl Spire {
             chown(&desk, Some(identity.uid), Some(identity.uid))?;
             let mut look = Command::new("true");
             self.dress(&identity.name, &mut look)?;
-            let entered = look.status().is_ok_and(|status| status.success());
-            if !entered {
-                bail!(
-                    "uid {} cannot enter {}: set TMPDIR to a folder that every user may pass",
-                    identity.uid,
-                    desk.display()
-                );
-            }
+            look.status().with_context(|| {
+                let (uid, desk) = (identity.uid, desk.display());
+                format!("uid {uid} cannot run in {desk}: set TMPDIR to a folder that every user may pass")
+            })?;
         }
         Ok(())
     }
 
-    /// The agent hears of new entries up to five seconds later, and says `no identity issued` until then.
+    /// The server reads its entries every five seconds, and the agent asks it as often; until an entry came
+    /// through, the agent says `no identity issued`.
     fn wait_for_entries(&self, agent: &Path) -> Result<()> {
         for identity in &self.identities {
             let what = format!("the agent to know {}", identity.spiffe_id);
-            let seen = wait_for(&what, PATIENCE, || self.fetched(agent, identity).ok().filter(|ids| !ids.is_empty()))?;
+            let seen = wait_for(&what, PATIENCE, || self.fetched(agent, identity).ok().filter(|ids| !ids.is_empty()))
+                .with_context(|| format!("the SPIRE agent said: {}", self.places.said(AGENT_LOG)))?;
             if seen != [identity.spiffe_id.as_str()] {
                 bail!("uid {} is {seen:?} to SPIRE, not {} alone", identity.uid, identity.spiffe_id);
             }
@@ -147,7 +146,8 @@ impl Spire {
     /// The SPIFFE IDs that the agent gives to a process of this identity.
     fn fetched(&self, agent: &Path, identity: &Identity) -> Result<Vec<String>> {
         let mut fetch = Command::new(agent);
-        fetch.args(["api", "fetch", "x509", "-socketPath"]).arg(&self.places.agent_socket).stdin(Stdio::null());
+        fetch.args(["api", "fetch", "x509", "-timeout", "10s", "-socketPath"]).arg(&self.places.agent_socket);
+        fetch.stdin(Stdio::null());
         self.dress(&identity.name, &mut fetch)?;
         Ok(spiffe_ids(&String::from_utf8(fetch.output()?.stdout)?))
     }
@@ -175,14 +175,20 @@ struct Cli<'a> {
     places: &'a Places,
 }
 
+/// One of the two programs as a daemon.
+struct Daemon<'a> {
+    name: &'static str,
+    program: &'a Path,
+    socket: &'a Path,
+    log: &'static str,
+}
+
 impl Cli<'_> {
     fn start_server(&self, children: &Children) -> Result<Running> {
         let config = self.places.write("server.conf", &config::server(self.places))?;
-        let mut server = Command::new(&self.programs.server);
-        server.arg("run").arg("-config").arg(config);
-        let running = children.start(self.logging(&mut server, "server.log")?)?;
-        self.wait_until_healthy("the SPIRE server", &self.programs.server, &self.places.server_socket, "server.log")?;
-        Ok(running)
+        let socket = &self.places.server_socket;
+        let server = Daemon { name: "the SPIRE server", program: &self.programs.server, socket, log: "server.log" };
+        self.start(&server, children, Command::new(server.program).arg("run").arg("-config").arg(config))
     }
 
     fn start_agent(&self, children: &Children) -> Result<Running> {
@@ -191,12 +197,12 @@ impl Cli<'_> {
         let token = self.server(&["token", "generate"], &["-spiffeID", config::NODE_ID])?;
         let token = token.lines().find_map(|line| line.strip_prefix("Token:")).context("no token was made")?.trim();
         let config = self.places.write("agent.conf", &config::agent(self.places))?;
-        let mut agent = Command::new(&self.programs.agent);
+        let socket = &self.places.agent_socket;
+        let agent = Daemon { name: "the SPIRE agent", program: &self.programs.agent, socket, log: AGENT_LOG };
+        let mut run = Command::new(agent.program);
         // The token goes by the environment: an argument would be seen by every user of the machine.
-        agent.arg("run").arg("-config").arg(config).arg("-expandEnv").env(config::TOKEN_VARIABLE, token);
-        let running = children.start(self.logging(&mut agent, "agent.log")?)?;
-        self.wait_until_healthy("the SPIRE agent", &self.programs.agent, &self.places.agent_socket, "agent.log")?;
-        Ok(running)
+        run.arg("run").arg("-config").arg(config).arg("-expandEnv").env(config::TOKEN_VARIABLE, token);
+        self.start(&agent, children, &mut run)
     }
 
     fn register(&self, identity: &Identity) -> Result<()> {
@@ -216,19 +222,23 @@ impl Cli<'_> {
         Ok(String::from_utf8(output.stdout)?)
     }
 
-    fn wait_until_healthy(&self, what: &str, program: &Path, socket: &Path, log: &str) -> Result<()> {
-        let healthy = || {
-            let mut check = Command::new(program);
-            check.args(["healthcheck", "-socketPath"]).arg(socket).stdin(Stdio::null());
-            check.output().is_ok_and(|output| output.status.success()).then_some(())
+    /// Starts it and waits until its own `healthcheck` is content; one that ended is not waited for.
+    fn start(&self, daemon: &Daemon<'_>, children: &Children, run: &mut Command) -> Result<Running> {
+        let log = fs::File::create(self.places.folder.join(daemon.log))?;
+        let mut running = children.start(run.stdout(log.try_clone()?).stderr(log))?;
+        let healthy_or_gone = || {
+            if let Some(status) = running.child().try_wait().ok().flatten() {
+                return Some(Some(status));
+            }
+            let mut check = Command::new(daemon.program);
+            check.args(["healthcheck", "-socketPath"]).arg(daemon.socket).stdin(Stdio::null());
+            check.output().is_ok_and(|output| output.status.success()).then_some(None)
         };
-        let said = || fs::read_to_string(self.places.folder.join(log)).unwrap_or_default();
-        wait_for(what, PATIENCE, healthy).with_context(|| format!("{what} said: {}", said().trim()))
-    }
-
-    fn logging<'c>(&self, command: &'c mut Command, log: &str) -> Result<&'c mut Command> {
-        let log = fs::File::create(self.places.folder.join(log))?;
-        Ok(command.stdout(log.try_clone()?).stderr(log))
+        let said = || format!("{} said: {}", daemon.name, self.places.said(daemon.log));
+        match wait_for(daemon.name, PATIENCE, healthy_or_gone).with_context(said)? {
+            None => Ok(running),
+            Some(status) => Err(anyhow!("it ended with {status}").context(said())),
+        }
     }
 }
 
@@ -257,6 +267,7 @@ const FIRST_UID: u32 = 61_101;
 const X509_TTL_SECONDS: &str = "3600";
 const JWT_TTL_SECONDS: &str = "300";
 const PATIENCE: Duration = Duration::from_secs(40);
+const AGENT_LOG: &str = "agent.log";
 
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,7 @@
 //! The configuration files of server and agent, and where they put things. Pure text, except for
 //! making the folders. Loopback and Unix sockets only; keys in memory.
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use std::fs;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
@@ -37,6 +37,11 @@ impl Places {
     }
 
     pub(super) fn make(&self) -> Result<()> {
+        for socket in [&self.server_socket, &self.agent_socket] {
+            if socket.as_os_str().len() > SOCKET_PATH_BYTES_MAX {
+                bail!("{} is too long for a socket's path: set TMPDIR to a shorter one", socket.display());
+            }
+        }
         for (name, mode) in
             [("", 0o711), ("private", 0o700), ("data-server", 0o700), ("data-agent", 0o700), ("public", 0o755)]
         {
@@ -46,6 +51,14 @@ impl Places {
             fs::set_permissions(&folder, fs::Permissions::from_mode(mode))?;
         }
         Ok(())
+    }
+
+    /// The end of a log, without the answers to our own early questions.
+    pub(super) fn said(&self, log: &str) -> String {
+        let text = fs::read_to_string(self.folder.join(log)).unwrap_or_default();
+        let lines: Vec<_> = text.lines().filter(|line| !line.to_lowercase().contains("no identit")).collect();
+        let (_, end) = lines.split_at(lines.len().saturating_sub(LINES_SHOWN));
+        if end.is_empty() { "nothing".into() } else { end.join("\n") }
     }
 
     /// Writes a file for root alone.
@@ -129,3 +142,8 @@ plugins {{
         folder = places.folder.display(),
     )
 }
+
+/// `sun_path` of unix(7), less its last zero.
+const SOCKET_PATH_BYTES_MAX: usize = 107;
+/// Enough to see why, for people at a terminal.
+const LINES_SHOWN: usize = 20;

@@ -105,6 +105,47 @@ fn folders_let_others_reach_the_agent_and_nothing_else() {
 }
 
 #[test]
+fn a_program_that_ends_is_not_waited_for_and_its_last_words_are_told() {
+    let folder = crate::peers::guard::scratch("spire-ends").unwrap();
+    let places = Places::below(&folder, 8081);
+    places.make().unwrap();
+    let program = |name: &str, script: &str| {
+        let file = folder.join(name);
+        fs::write(&file, format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+        file
+    };
+    let healthy = program("healthy", r#"[ "$1" = healthcheck ] || sleep 60"#);
+    let ends = program(
+        "ends",
+        r#"[ "$1" = healthcheck ] && exit 1; seq 1 30; echo 'msg="No identity issued"'; echo 'no such key' >&2; exit 3"#,
+    );
+    let children = Children::new().unwrap();
+    let start = |server: &Path| {
+        let programs = Programs { server: server.to_owned(), agent: server.to_owned() };
+        Cli { programs: &programs, places: &places }.start_server(&children)
+    };
+    assert!(start(&healthy).is_ok());
+    let begin = std::time::Instant::now();
+    let told = format!("{:#}", start(&ends).unwrap_err());
+    assert!(begin.elapsed() < PATIENCE / 2, "{told}");
+    assert!(told.contains("30\nno such key") && told.contains("exit status: 3"), "{told}");
+    assert!(!told.contains("\n11\n"), "only the end of it: {told}");
+    fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn a_folder_too_deep_for_a_socket_is_named_before_anything_starts() {
+    let folder = crate::peers::guard::scratch("spire-deep").unwrap();
+    let deep = folder.join("d".repeat(100));
+    fs::create_dir(&deep).unwrap();
+    let told = Places::below(&deep, 8081).make().unwrap_err().to_string();
+    assert!(told.contains("TMPDIR"), "{told}");
+    assert!(Places::below(&folder, 8081).make().is_ok());
+    fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
 fn an_identity_runs_under_its_user_id_and_enters_no_other_desk() {
     if let Err(why) = only_root() {
         crate::not_run("desks of SPIRE's identities", &why.to_string());
