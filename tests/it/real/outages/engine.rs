@@ -153,6 +153,19 @@ fn unavailable(told: &Told<IssueSecretResponse>) -> Option<String> {
 }
 
 #[test]
+fn an_engine_that_hangs_is_not_called_ready_until_its_longest_request_is_over() {
+    let house = House::open();
+    let seen = || house.lead.status().unwrap().engine.unwrap();
+    until("the first look", || seen().state() == HealthState::Ready);
+    house.proxy.behave(Behaviour::HoldAnswers);
+    until("the engine to be missed", || seen().state() != HealthState::Ready);
+    let seen_then = seen();
+    assert_eq!((seen_then.state(), seen_then.sentence.as_str()), (HealthState::Unreachable, "no answer within 5 s"));
+    house.proxy.behave(Behaviour::Pass);
+    until("the engine to be seen again", || seen().state() == HealthState::Ready);
+}
+
+#[test]
 fn a_renewal_waits_its_turn_for_nobody_who_may_not_ask_or_has_left() {
     let house = House::open();
     let task = house.active_task();
