@@ -80,7 +80,7 @@ impl Renew {
         let id = ask.lease;
         // Again: while it waited, the lease may have ended, or a repeat of this very request was served.
         let Some(expires) = self.judged(&caller, mark, &ask).await? else { return Ok(id) };
-        let engine_expires = self.prolong(id, expires).await.map_err(|fault| refused(&fault))?;
+        let engine_expires = self.prolong(id, expires).await.map_err(|fault| not_prolonged(&fault))?;
         crate::failpoint!("after_prolong");
         let facts = RenewedFacts { lease: id, engine_expires, expires: Some(expires), asked_by: Some((caller, mark)) };
         self.world.journal.propose(Command::Found(Finding::Renewed(facts)), Vec::new()).await?;
@@ -129,6 +129,14 @@ impl Renew {
         let engine_lease = opened(&self.world, issued.index, "engine_lease").await?.ok_or_else(gone)?;
         let increment = step(self.world.clock.read().time, expires);
         self.world.engine.prolong(&EngineLease(engine_lease), increment, issued.index).await
+    }
+}
+
+/// The engine ends a lease that nobody prolonged in time, or that somebody ended there.
+fn not_prolonged(fault: &Fault) -> Denial {
+    match fault.kind {
+        FaultKind::NotFound => Denial::new(Reason::LeaseEnded, "the engine does not know the lease any more"),
+        _ => refused(fault),
     }
 }
 

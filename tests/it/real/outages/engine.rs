@@ -202,3 +202,19 @@ fn a_renewal_waits_its_turn_for_nobody_who_may_not_ask_or_has_left() {
     house.finish(&task);
     house.check();
 }
+
+#[test]
+fn a_lease_that_was_ended_at_the_engine_is_called_ended_by_its_renewal() {
+    let house = House::open();
+    let task = house.active_task();
+    let lease = lease_of(&house.issue(&task, &uuid()).unwrap());
+    let renew = || {
+        let request = v1::RenewLeaseRequest { request_id: uuid(), lease_id: lease.clone(), ttl: None };
+        house.bot.call(async |channel| IssuanceServiceClient::new(channel).renew_lease(request).await).map(drop)
+    };
+    renew().unwrap();
+    house.scene.bao.call("PUT", "sys/leases/revoke-prefix/database/creds/ledger-ro", &serde_json::Value::Null).unwrap();
+    assert_eq!(renew().unwrap_err().reason, "LEASE_ENDED", "and not that the estate is wrong");
+    house.finish(&task);
+    house.check();
+}
