@@ -56,23 +56,44 @@ impl Renew {
         Self { world, turns: Turns::default() }
     }
 
-    /// What a caller asks for, bounded as at issue and by the SVID presented now.
+    /// What a caller asks for, bounded as at issue and by the SVID presented now. Who may not ask is
+    /// told at once, and who leaves while others have their turn is forgotten; from the engine on it runs
+    /// to its end, because what was granted must be recorded.
     ///
     /// # Errors
     /// The denial of the writer or of the engine.
     pub async fn renew(&self, caller: Caller, mark: RequestMark, ask: RenewLease) -> Result<LeaseId, Denial> {
         let id = ask.lease;
-        let _turn = self.turns.take(id).await;
-        let command = Command::Ask { caller: caller.clone(), mark, ask: Ask::RenewLease(ask) };
-        let expires = match self.world.journal.propose(command, Vec::new()).await?.reply {
-            Reply::Renewal(_, expires) => expires,
-            _ => return Ok(id),
-        };
-        let engine_expires = self.prolong(id, expires).await.map_err(|fault| refused(&fault))?;
+        if self.judged(&caller, mark, &ask).await?.is_none() {
+            return Ok(id);
+        }
+        let turn = self.turns.take(id).await;
+        let walk = self.clone();
+        let running = self.world.tracker.spawn(async move {
+            let _turn = turn;
+            walk.walk(caller, mark, ask).await
+        });
+        running.await.unwrap_or_else(|_| Err(Denial::new(Reason::Internal, "the walk of this renewal broke off")))
+    }
+
+    async fn walk(&self, caller: Caller, mark: RequestMark, ask: RenewLease) -> Result<LeaseId, Denial> {
+        let id = ask.lease;
+        // Again: while it waited, the lease may have ended, or a repeat of this very request was served.
+        let Some(expires) = self.judged(&caller, mark, &ask).await? else { return Ok(id) };
+        let engine_expires = self.prolong(id, expires).await.map_err(|fault| not_prolonged(&fault))?;
         crate::failpoint!("after_prolong");
         let facts = RenewedFacts { lease: id, engine_expires, expires: Some(expires), asked_by: Some((caller, mark)) };
         self.world.journal.propose(Command::Found(Finding::Renewed(facts)), Vec::new()).await?;
         Ok(id)
+    }
+
+    /// Until when the lease may live now; `None` if the request was served before.
+    async fn judged(&self, caller: &Caller, mark: RequestMark, ask: &RenewLease) -> Result<Option<Time>, Denial> {
+        let command = Command::Ask { caller: caller.clone(), mark, ask: Ask::RenewLease(*ask) };
+        Ok(match self.world.journal.propose(command, Vec::new()).await?.reply {
+            Reply::Renewal(_, expires) => Some(expires),
+            _ => None,
+        })
     }
 
     /// One more step of the engine's clock; `expires` stays, also if a caller moves it meanwhile.
@@ -108,6 +129,14 @@ impl Renew {
         let engine_lease = opened(&self.world, issued.index, "engine_lease").await?.ok_or_else(gone)?;
         let increment = step(self.world.clock.read().time, expires);
         self.world.engine.prolong(&EngineLease(engine_lease), increment, issued.index).await
+    }
+}
+
+/// The engine ends a lease that nobody prolonged in time, or that somebody ended there.
+fn not_prolonged(fault: &Fault) -> Denial {
+    match fault.kind {
+        FaultKind::NotFound => Denial::new(Reason::LeaseEnded, "the engine does not know the lease any more"),
+        _ => refused(fault),
     }
 }
 

@@ -50,7 +50,11 @@ impl Inner {
         let Some(lease) = lease else {
             return Err(Fault::new(FaultKind::Ambiguous, "the engine gave credentials without a lease"));
         };
-        let life = if life.seconds <= ttl.seconds() { Ok(life) } else { self.prolong(&lease, ttl, entry).await };
+        let life = match renewal(&lease, ttl, entry) {
+            _ if life.seconds <= ttl.seconds() => Ok(life),
+            Ok(call) => self.renewed(call).await,
+            Err(fault) => Err(fault),
+        };
         let life = match life {
             Ok(life) if life.seconds <= ttl.seconds() => life,
             Ok(_) => return Err(self.take_back(&lease, entry, "the engine does not shorten this lease").await),
@@ -114,10 +118,11 @@ impl Inner {
     }
 
     pub(super) async fn prolong(&self, lease: &EngineLease, increment: Span, entry: u64) -> Result<Life, Fault> {
-        let path = format!("sys/leases/renew/{}", lease.0);
-        let call = Call::new("renewing a lease", Effect::Changes, RequestMethod::PUT, path).entry(entry);
-        // The lease is named in the path only: the policy pins the body, where a name would beat the path.
-        let call = call.body(json!({ "increment": seconds(increment)? }));
+        let call = renewal(lease, increment, entry)?.place_within(STEP_WITHIN).answer_within(STEP_WITHIN);
+        self.renewed(call).await
+    }
+
+    async fn renewed(&self, call: Call) -> Result<Life, Fault> {
         let read = self.as_broker(&self.issuing, &call).await?.read::<Anything>(&call)?;
         Ok(self.life_of(&read))
     }
@@ -142,6 +147,16 @@ fn lease_of<T>(read: &EndpointResult<T>) -> Option<EngineLease> {
     (!read.lease_id.is_empty()).then(|| EngineLease(read.lease_id.clone()))
 }
 
+fn renewal(lease: &EngineLease, increment: Span, entry: u64) -> Result<Call, Fault> {
+    let path = format!("sys/leases/renew/{}", lease.0);
+    let call = Call::new("renewing a lease", Effect::Changes, RequestMethod::PUT, path).entry(entry);
+    // The lease is named in the path only: the policy pins the body, where a name would beat the path.
+    Ok(call.body(json!({ "increment": seconds(increment)? })))
+}
+
+/// An answer that was lost on its way must not cost the lease its life: of `limits::STEP_AHEAD` this leaves
+/// the time for one more try, and a try that took effect without an answer does no harm when repeated.
+const STEP_WITHIN: Duration = Duration::from_secs(25);
 /// How far the engine's clock may be ahead of ours when it dates a certificate.
 const CLOCK_SKEW_MAX: Span = Span::from_seconds(30);
 /// A mint leaves soon or never: with the wait for a connection this stays within

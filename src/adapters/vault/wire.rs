@@ -59,6 +59,8 @@ pub(super) struct Call {
     pub(super) entry: Option<u64>,
     /// How long it may wait for a place; `None`: as long as for an answer.
     pub(super) place_within: Option<Duration>,
+    /// How long its answer is waited for, if not as long as for any other.
+    pub(super) answer_within: Option<Duration>,
 }
 
 /// An answer, wiped on drop.
@@ -119,7 +121,9 @@ impl Wire {
             namespace: self.namespace.clone(),
         };
         let mut dress = Dress { vault, entry: call.entry };
-        let sent = tokio::time::timeout(self.deadline, call.with_middleware(&dress).exec(self)).await;
+        let sent =
+            tokio::time::timeout(call.answer_within.unwrap_or(self.deadline), call.with_middleware(&dress).exec(self))
+                .await;
         dress.vault.token.zeroize();
         match sent {
             Ok(Ok(answered)) => {
@@ -135,7 +139,18 @@ impl Wire {
 impl Call {
     /// A call without body and query.
     pub(super) fn new(doing: &'static str, effect: Effect, method: RequestMethod, path: impl Into<String>) -> Self {
-        Self { doing, effect, method, path: path.into(), query: None, body: None, entry: None, place_within: None }
+        let (place_within, answer_within) = (None, None);
+        Self {
+            doing,
+            effect,
+            method,
+            path: path.into(),
+            query: None,
+            body: None,
+            entry: None,
+            place_within,
+            answer_within,
+        }
     }
 
     pub(super) fn body(mut self, body: Value) -> Self {
@@ -145,6 +160,11 @@ impl Call {
 
     pub(super) fn place_within(mut self, patience: Duration) -> Self {
         self.place_within = Some(patience);
+        self
+    }
+
+    pub(super) fn answer_within(mut self, patience: Duration) -> Self {
+        self.answer_within = Some(patience);
         self
     }
 

@@ -176,7 +176,7 @@ pub struct IssueSecret {
 }
 
 /// Asks for a longer life.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct RenewLease {
     /// The lease.
     pub lease: LeaseId,

@@ -102,11 +102,7 @@ impl Issuance {
         let request_id = take(&mut message.request_id);
         let mark = mark(RENEW, &caller, &request_id, &message)?;
         let ask = convert::renewal(&message)?;
-        // What the engine grants is recorded even if the caller leaves.
-        let (renew, who) = (self.renew.clone(), caller.clone());
-        let running = self.desk.world.tracker.spawn(async move { renew.renew(who, mark, ask).await });
-        let broke_off = |_| Denial::new(Reason::Internal, "the walk of this renewal broke off");
-        let lease = running.await.map_err(broke_off)??;
+        let lease = self.renew.renew(caller.clone(), mark, ask).await?;
         self.after(&caller, RENEW, lease)
     }
 

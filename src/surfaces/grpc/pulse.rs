@@ -8,6 +8,7 @@ use crate::ports::{EngineHealth, TrustSource};
 use crate::proto::v1::HealthState;
 use crate::services::World;
 use arc_swap::ArcSwapOption;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -28,6 +29,9 @@ const READY_TO_END: &str = "leasehold.ready-to-end";
 /// The engine and the clock are there too, and the trust source can be used.
 const READY_TO_ISSUE: &str = "leasehold.ready-to-issue";
 const LOOK_INTERVAL: Duration = Duration::from_secs(2);
+/// So long the engine may think before it counts as unreachable: what was seen before would be shown
+/// as long as its longest request may take.
+const ANSWER_MAX: Duration = Duration::from_secs(5);
 
 impl Pulse {
     pub(super) fn new(world: World, trust: Arc<dyn TrustSource>) -> Arc<Self> {
@@ -62,10 +66,19 @@ impl Pulse {
 
     async fn look_at_engine(&self) {
         loop {
-            self.engine.store(Some(Arc::new(self.world.engine.health().await)));
-            self.looked.notify_one();
+            let mut look = pin!(self.world.engine.health());
+            if tokio::time::timeout(ANSWER_MAX, &mut look).await.map(|seen| self.saw(seen)).is_err() {
+                self.saw(EngineHealth::Unreachable(format!("no answer within {} s", ANSWER_MAX.as_secs())));
+                // It may hold a login that would be lost: its own deadline ends it.
+                self.saw(look.await);
+            }
             tokio::time::sleep(LOOK_INTERVAL).await;
         }
+    }
+
+    fn saw(&self, engine: EngineHealth) {
+        self.engine.store(Some(Arc::new(engine)));
+        self.looked.notify_one();
     }
 
     /// Does not wait for an engine that is slow to answer.

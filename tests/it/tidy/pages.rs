@@ -122,6 +122,13 @@ fn resolved(folder: &str, target: &str) -> String {
     parts.join("/")
 }
 
+/// What `git merge` leaves where it could not decide.
+fn no_merge_is_left_open(file: &str, text: &str) -> Vec<Breach> {
+    let open = |line: &&str| ["<<<<<<< ", ">>>>>>> "].iter().any(|mark| line.starts_with(mark));
+    let lines = text.lines().enumerate().filter(|(_, line)| open(line));
+    lines.map(|(at, _)| breach(file, at, "a merge was committed before it was decided".to_owned())).collect()
+}
+
 fn is_path(word: &str) -> bool {
     let shape = word.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c)) && !word.starts_with('/');
     let ends = [".rs", ".md", ".toml", ".proto", ".sh", ".json", ".yaml"].iter().any(|end| word.ends_with(end));
@@ -134,10 +141,18 @@ fn texts(keep: impl Fn(&str) -> bool) -> Vec<(String, String)> {
 }
 
 #[test]
-fn committed_files_name_no_machine() {
+fn committed_files_name_no_machine_and_hold_no_open_merge() {
     let texts = texts(|_| true);
     assert!(texts.len() > 40, "tidy sees only {} files", texts.len());
     assert_none(&texts.iter().flat_map(|(file, text)| no_machine_is_named(file, text)).collect::<Vec<_>>());
+    assert_none(&texts.iter().flat_map(|(file, text)| no_merge_is_left_open(file, text)).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_merge_that_is_left_open_is_seen() {
+    assert_eq!(no_merge_is_left_open("a.md", "# A\n=======\na <<<<<<< b\n"), []);
+    let open = no_merge_is_left_open("a.md", "# A\n<<<<<<< HEAD\nb\n=======\nc\n>>>>>>> h/d\n");
+    assert_eq!(open.iter().map(|breach| breach.line).collect::<Vec<_>>(), [2, 6]);
 }
 
 #[test]

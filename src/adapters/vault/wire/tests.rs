@@ -20,3 +20,20 @@ async fn a_mint_that_finds_no_place_is_given_up_before_it_leaves() {
     let second = second.expect("given up while the first still waits");
     assert_eq!(second.err().map(|fault| fault.kind), Some(FaultKind::Transient), "it never left");
 }
+
+#[tokio::test]
+async fn a_call_that_can_be_repeated_does_not_wait_as_long_as_any_other() {
+    let silent = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let address = format!("http://{}", silent.local_addr().unwrap());
+    let reach = Reach { address: &address, ca_file: None, namespace: None, deadline: Duration::from_secs(60) };
+    let wire = Wire::new(&reach, 2).unwrap();
+    let call = || Call::new("renewing a lease", Effect::Changes, RequestMethod::PUT, "sys/leases/renew/x");
+    let (hurried, patient) = (call().answer_within(Duration::from_millis(50)), call());
+    tokio::select! {
+        biased;
+        _ = wire.send(&patient, None) => panic!("an answer from nobody"),
+        given_up = wire.send(&hurried, None) => {
+            assert_eq!(given_up.err().map(|fault| fault.kind), Some(FaultKind::Ambiguous), "it left, and nobody knows");
+        }
+    }
+}

@@ -131,7 +131,8 @@ impl Desk {
         let bench = Bench { at: self.now, clock_certain: true, judge: &BuiltInRules, bootstrap: &operators };
         let decided = self.state.decide(&command, &bench)?;
         let (actor, mark) = match &command {
-            Command::Ask { caller, mark, .. } => {
+            Command::Ask { caller, mark, .. }
+            | Command::Found(Finding::Renewed(RenewedFacts { asked_by: Some((caller, mark)), .. })) => {
                 (Actor::caller(&caller.subject, &caller.connection.to_string()), Some(*mark))
             }
             _ => (Actor::broker(), None),

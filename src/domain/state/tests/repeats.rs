@@ -1,13 +1,14 @@
 //! What is remembered of requests, for how long, and what happens when no more can be.
 
-use super::desk::{Desk, ESTATE, task_of};
-use crate::domain::base::{Digest, Span, TaskId, Time};
+use super::desk::{Desk, ESTATE, subject, task_of};
+use crate::domain::base::{ConnectionId, Digest, Span, TaskId, Time};
+use crate::domain::entry::RequestMark;
 use crate::domain::estate::Document;
 use crate::domain::reason::Reason;
-use crate::domain::state::command::{ApplyEstate, RenewLease, Reply};
+use crate::domain::state::command::{ApplyEstate, Caller, RenewLease, RenewedFacts, Reply};
 use crate::domain::state::repeat::{Kept, Over};
 use crate::domain::state::task::End;
-use crate::domain::state::{Ask, State, limits};
+use crate::domain::state::{Ask, Command, Finding, State, limits};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
@@ -156,6 +157,30 @@ fn a_task_that_has_asked_enough_gets_no_more_and_can_still_be_ended() {
     spend(&mut desk, limits::ASKED_OF_A_TASK_MAX);
     desk.ask("agent/billing-bot", 1, 151, Ask::RevokeLease(lease)).unwrap();
     desk.complete(task).unwrap();
+    check_lists(&desk.state);
+}
+
+#[test]
+fn a_callers_renewal_is_one_of_the_tasks_requests_and_the_brokers_own_step_is_none() {
+    let mut desk = Desk::new();
+    let task = desk.active("ledger-ro");
+    let lease = desk.issue(task, "ledger-ro").unwrap();
+    desk.seal(lease);
+    let caller =
+        Caller { subject: subject("agent/billing-bot", desk.now), connection: ConnectionId::new(desk.now, [1; 10]) };
+    let mark = RequestMark { id: Digest::of(&[b"id"]), content: Digest::of(&[b"content"]) };
+    let renewed = |desk: &mut Desk, asked_by| {
+        let (asked, engine_expires) = (desk.state.tasks[&task].asked, desk.now.plus(Span::from_seconds(120)));
+        let facts = RenewedFacts { lease, engine_expires, expires: None, asked_by };
+        desk.decide(Command::Found(Finding::Renewed(facts))).unwrap();
+        desk.state.tasks[&task].asked - asked
+    };
+    assert_eq!(renewed(&mut desk, None), 0);
+    assert_eq!(renewed(&mut desk, Some((caller, mark))), 1);
+    let again = Ask::RenewLease(RenewLease { lease, ttl: None });
+    let size = desk.state.size;
+    assert!(matches!(desk.ask_with("agent/billing-bot", 1, mark, again), Ok(Reply::Lease(known)) if known == lease));
+    assert_eq!(desk.state.size, size, "a repeat leaves no entry");
     check_lists(&desk.state);
 }
 

@@ -7,6 +7,7 @@ use leasehold::proto::v1::{HealthState, IssueSecretResponse, LeaseState, TaskSta
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
+use std::time::Duration;
 use tonic::Code;
 use xtask::peers::proxy::Behaviour;
 
@@ -149,4 +150,71 @@ fn unavailable(told: &Told<IssueSecretResponse>) -> Option<String> {
     assert_eq!((told.code, told.reason.as_str(), told.retry), (Code::Unavailable, "ENGINE_UNAVAILABLE", true));
     assert!(told.message.contains("repeat with the same request_id"), "{}", told.message);
     told.lease.clone()
+}
+
+#[test]
+fn an_engine_that_hangs_is_not_called_ready_until_its_longest_request_is_over() {
+    let house = House::open();
+    let seen = || house.lead.status().unwrap().engine.unwrap();
+    until("the first look", || seen().state() == HealthState::Ready);
+    house.proxy.behave(Behaviour::HoldAnswers);
+    until("the engine to be missed", || seen().state() != HealthState::Ready);
+    let seen_then = seen();
+    assert_eq!((seen_then.state(), seen_then.sentence.as_str()), (HealthState::Unreachable, "no answer within 5 s"));
+    house.proxy.behave(Behaviour::Pass);
+    until("the engine to be seen again", || seen().state() == HealthState::Ready);
+}
+
+#[test]
+fn a_renewal_waits_its_turn_for_nobody_who_may_not_ask_or_has_left() {
+    let house = House::open();
+    let task = house.active_task();
+    let lease = lease_of(&house.issue(&task, &uuid()).unwrap());
+    let renewal = || v1::RenewLeaseRequest { request_id: uuid(), lease_id: lease.clone(), ttl: None };
+    let renew = |caller: &Caller| {
+        let request = renewal();
+        caller.call(async |channel| IssuanceServiceClient::new(channel).renew_lease(request).await).map(drop)
+    };
+    house.proxy.behave(Behaviour::HoldAnswers);
+    std::thread::scope(|scope| {
+        let first = Caller::of(&house.scene, "billing-bot");
+        let first = scope.spawn(move || renew(&first));
+        // Each of them loses patience: one is at the engine, the others wait for their turn.
+        let leave = async |channel: tonic::transport::Channel| {
+            let mut client = IssuanceServiceClient::new(channel);
+            let left = tokio::time::timeout(Duration::from_millis(300), client.renew_lease(renewal())).await;
+            assert!(left.is_err(), "the engine holds its answers");
+            Ok(tonic::Response::new(()))
+        };
+        for _ in 0..5 {
+            house.bot.call(leave).unwrap();
+        }
+        let stranger = renew(&house.lead).unwrap_err();
+        assert_eq!(stranger.reason, "ROLE_MISSING", "told at once, and not after the answers that are held");
+        assert!(!first.is_finished(), "the turn is still taken");
+        house.proxy.behave(Behaviour::Pass);
+        first.join().unwrap().unwrap();
+    });
+    renew(&house.bot).unwrap();
+    // Of the six, one at the most had reached the engine besides the first.
+    let recorded = house.log().of("lease.renewed", &lease).len();
+    assert!((2..=3).contains(&recorded), "{recorded} renewals are recorded");
+    house.finish(&task);
+    house.check();
+}
+
+#[test]
+fn a_lease_that_was_ended_at_the_engine_is_called_ended_by_its_renewal() {
+    let house = House::open();
+    let task = house.active_task();
+    let lease = lease_of(&house.issue(&task, &uuid()).unwrap());
+    let renew = || {
+        let request = v1::RenewLeaseRequest { request_id: uuid(), lease_id: lease.clone(), ttl: None };
+        house.bot.call(async |channel| IssuanceServiceClient::new(channel).renew_lease(request).await).map(drop)
+    };
+    renew().unwrap();
+    house.scene.bao.call("PUT", "sys/leases/revoke-prefix/database/creds/ledger-ro", &serde_json::Value::Null).unwrap();
+    assert_eq!(renew().unwrap_err().reason, "LEASE_ENDED", "and not that the estate is wrong");
+    house.finish(&task);
+    house.check();
 }
