@@ -12,7 +12,7 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 use std::time::Duration;
-use tonic::{Code, Status};
+use tonic::{Code, ConnectError, Status};
 use tonic_types::StatusExt as _;
 
 /// A failure, worded for the person or script that called.
@@ -113,6 +113,16 @@ impl Complaint {
                 let what = format!("cannot {doing}: no answer in time ({})", status.message());
                 let mut complaint = Self::failed(what, next_step_by_code(Code::DeadlineExceeded));
                 complaint.0.code = Some(status.code());
+                complaint
+            }
+            (_, Some(source)) if was_cut(source) => {
+                let what = format!("cannot {doing}: the broker at {} left before it answered", target.address);
+                let mut complaint = Self::failed(
+                    what,
+                    "ask again once it is back (leasehold status): what it had begun it closes or ends by itself \
+                     (leasehold lease list)",
+                );
+                complaint.0.code = Some(Code::Unavailable);
                 complaint
             }
             (_, Some(source)) => Self::of_connection(source, target),
@@ -252,6 +262,18 @@ fn chain(error: &(dyn Error + 'static)) -> String {
 
 fn span(duration: Duration) -> Span {
     Span::from_millis(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// Whether a connection that stood was cut, other than one that never came about.
+fn was_cut(error: &(dyn Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if error.is::<ConnectError>() {
+            return false;
+        }
+        next = error.source();
+    }
+    true
 }
 
 fn next_step_by_code(code: Code) -> &'static str {

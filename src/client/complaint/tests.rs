@@ -67,7 +67,8 @@ fn a_reason_of_a_newer_broker_still_ends_with_a_next_step() {
 #[test]
 fn no_connection_names_what_was_tried() {
     let mut status = Status::unavailable("transport error");
-    status.set_source(std::sync::Arc::new(io::Error::from(io::ErrorKind::ConnectionRefused)));
+    let refused = io::Error::from(io::ErrorKind::ConnectionRefused);
+    status.set_source(std::sync::Arc::new(ConnectError(Box::new(refused))));
     let text = Complaint::of_status("read the status", &status, &target()).text();
     for part in ["connection refused", "127.0.0.1:8443", "spiffe://example.org/leasehold", "unix:///run/agent.sock"] {
         assert!(text.contains(part), "{part} in {text}");
@@ -97,4 +98,15 @@ fn a_reader_that_left_is_no_failure() {
         explain(&foreign, false).0,
         "leasehold: outer: inner\n  next step: correct what the message names, then try again"
     );
+}
+
+#[test]
+fn a_broker_that_leaves_in_the_middle_is_told_from_one_that_was_never_there() {
+    let cut = || io::Error::new(io::ErrorKind::UnexpectedEof, "peer closed connection: https://docs.example/");
+    let told = |status: Status| Complaint::of_status("issue a secret", &status, &target()).text();
+    let left = told(Status::from_error(Box::new(cut())));
+    assert!(left.contains("left before it answered") && left.contains("leasehold lease list"), "{left}");
+    assert!(!left.contains("docs.example"), "{left}");
+    let never = told(Status::from_error(Box::new(ConnectError(Box::new(cut())))));
+    assert!(never.contains("cannot reach the broker") && never.contains("LEASEHOLD_ADDRESS"), "{never}");
 }

@@ -17,7 +17,7 @@ impl State {
         let sentence = format!(
             "agent {agent} has requested {} tasks faster than one every {} seconds",
             limits::TASKS_AT_ONCE_MAX,
-            limits::TASK_EVERY.seconds()
+            limits::TASK_EVERY.to_std().as_secs_f64()
         );
         Err(Denial::new(Reason::TasksTooFast, sentence))
     }
