@@ -60,11 +60,12 @@ pub(crate) fn figures(kind: Kind, load: Load, turns: &Turns) {
         plain("direct_held", held).print();
         plain("direct_login", login).print();
         plain("floor", floor).print();
-        // For information: what of the added wall is the broker's own, and not that of waking cold parts.
-        let own = Figure { floor: Some(in_a_row), ratio: Some(through / in_a_row), ..plain("in_a_row", in_a_row) };
-        own.print();
+        plain("in_a_row", in_a_row).print();
         against("added_wall", added, floor, added, ADDED_MAX).print();
         against("through", through, login, through, OVER_LOGIN_MAX).print();
+        // For information: what of the added wall is the broker's own, and not that of waking cold parts.
+        let own = Figure { floor: Some(in_a_row), ratio: Some(through / in_a_row), ..plain("over_row", through) };
+        own.print();
     }
     let figure = format!("issue.{}.{}.broker_cpu", kind.name(), load.in_flight());
     Figure { figure, value: turns.broker_cpu(), unit: "us".into(), floor: None, ratio: None, bound: None }.print();
