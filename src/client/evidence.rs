@@ -4,7 +4,7 @@
 
 use super::broker::Broker;
 use super::complaint::{Complaint, Result};
-use super::view;
+use super::{consistency, view};
 use crate::audit::bundle::{Disclosed, Head, Line};
 use crate::proto::v1::evidence_service_client::EvidenceServiceClient;
 use crate::proto::v1::{GetCheckpointRequest, GetReceiptRequest, StreamEntriesRequest, StreamEntriesResponse};
@@ -27,6 +27,9 @@ pub enum EvidenceVerb {
     /// Print the newest signed checkpoint (C2SP tlog-checkpoint).
     #[command(after_help = "Example:\n  leasehold evidence checkpoint > checkpoint.txt")]
     Checkpoint,
+    /// Print the proof that a newer log begins with an older one.
+    #[command(after_help = consistency::EXAMPLE)]
+    Consistency(consistency::ConsistencyArgs),
     /// Save the log up to now as a bundle that anyone can verify offline.
     #[command(after_help = "Example:\n  leasehold evidence save log.bundle")]
     Save {
@@ -77,6 +80,7 @@ pub(super) async fn run(broker: &mut Broker<'_>, verb: EvidenceVerb) -> Result<(
         EvidenceVerb::List(args) => list(broker, &args).await,
         EvidenceVerb::Receipt { index } => receipt(broker, index).await,
         EvidenceVerb::Checkpoint => checkpoint(broker).await,
+        EvidenceVerb::Consistency(args) => consistency::run(broker, &args).await,
         EvidenceVerb::Save { file } => save(broker, &file).await,
         // Needs no broker: `client::run_on` has done it before one is looked for.
         EvidenceVerb::Verify(_) => Ok(()),
