@@ -65,6 +65,18 @@ async fn each_answer_says_what_it_is_and_how_long_it_stays_true() {
 }
 
 #[tokio::test]
+async fn what_the_store_has_lost_is_a_fault_and_not_an_absence() {
+    let site = Site::open().await;
+    site.claim(300);
+    assert_eq!(site.get("tile/0/001.p/44").await.status(), 200, "the edge is in memory");
+    for lost in ["tile/0/000", "tile/0/000.p/9", "tile/entries/000", "tile/entries/001.p/44"] {
+        let answer = site.get(lost).await;
+        assert_eq!((answer.status().as_u16(), answer.headers()["cache-control"].as_bytes()), (503, &b"no-store"[..]));
+        assert_eq!(answer.text().await.unwrap(), "the log could not be read\n");
+    }
+}
+
+#[tokio::test]
 async fn head_tells_the_length_and_other_methods_are_refused() {
     let site = grown(HttpLimits::default()).await;
     let mut raw = Raw::to(&site).await;

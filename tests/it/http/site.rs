@@ -51,7 +51,19 @@ impl Site {
     /// Stores entries up to this size, and publishes them.
     pub(super) async fn grow_to(&mut self, size: u64) {
         self.store_to(size).await;
-        let edge = self.stored.clone();
+        self.publish(self.stored.clone());
+    }
+
+    /// Publishes entries up to this size that the store has lost.
+    pub(super) fn claim(&self, size: u64) {
+        let mut edge = Edge::new();
+        for index in 0..size {
+            drop(edge.push(leaf_hash(&entry(index))));
+        }
+        self.publish(edge);
+    }
+
+    fn publish(&self, edge: Edge) {
         let checkpoint = checkpoint(&edge);
         *self.published.lock().unwrap() = Arc::new(Published { state: State::default(), checkpoint, edge });
     }
