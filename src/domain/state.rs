@@ -11,6 +11,7 @@ pub mod command;
 pub mod estate_group;
 pub mod issue;
 mod knock;
+mod lane;
 pub mod lease;
 pub mod limits;
 mod pace;
@@ -21,6 +22,7 @@ pub mod token;
 
 pub use agenda::Duty;
 pub use command::{Ask, Command, Decided, Draft, Finding, Reply};
+pub use lane::Lane;
 pub use lease::Lease;
 pub use task::Task;
 

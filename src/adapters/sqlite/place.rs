@@ -27,9 +27,7 @@ pub(super) struct Lock(File);
 
 impl Lock {
     pub(super) fn take(path: &Path) -> Result<Self, Fault> {
-        let mut name = path.as_os_str().to_owned();
-        name.push(".lock");
-        let file = owned_file(Path::new(&name)).map_err(|error| unusable("the log's lock cannot be opened", error))?;
+        let file = beside(path, ".lock").map_err(|error| unusable("the log's lock cannot be opened", error))?;
         match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Self(file)),
             Err(rustix::io::Errno::WOULDBLOCK) => {
@@ -54,6 +52,13 @@ fn make_folder(folder: &Path) -> io::Result<()> {
     let missing = folder.ancestors().take_while(|ancestor| !ancestor.exists()).count();
     DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     folder.ancestors().skip(1).take(missing).try_for_each(sync)
+}
+
+/// A file for its owner alone whose name is the log's with an ending.
+pub(super) fn beside(path: &Path, ending: &str) -> io::Result<File> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    owned_file(Path::new(&name))
 }
 
 fn make_file(path: &Path) -> io::Result<()> {

@@ -1,16 +1,26 @@
 //! The reads, each on the connection that cannot write. They see committed batches only, whole.
 
-use super::{fault, signed};
+use super::{erase, fault, file_of, schema, signed};
 use crate::domain::entry::{Commitment, Opening};
-use crate::ports::{Fault, FaultKind, Head, StoredEntry};
+use crate::ports::{Fault, Head, StoredEntry};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 pub(super) fn head(connection: &Connection) -> Result<Option<Head>, Fault> {
     let head = |row: &Row<'_>| Ok(Head { size: unsigned(row, 0)?, checkpoint: row.get(1)? });
-    connection
+    let found = connection
         .prepare_cached("SELECT size, checkpoint FROM head")
         .and_then(|mut statement| statement.query_row([], head).optional())
-        .map_err(unreadable)
+        .map_err(|error| unreadable(connection, "its head", error))?;
+    if found.is_none() && !is_empty(connection)? {
+        return Err(fault::damaged("the log has entries and no head", file_of(connection)));
+    }
+    Ok(found)
+}
+
+fn is_empty(connection: &Connection) -> Result<bool, Fault> {
+    connection
+        .query_row("SELECT NOT EXISTS (SELECT 1 FROM entry)", [], |row| row.get(0))
+        .map_err(|error| unreadable(connection, "its first entry", error))
 }
 
 pub(super) fn entries(connection: &Connection, from: u64, limit: u32) -> Result<Vec<StoredEntry>, Fault> {
@@ -18,9 +28,9 @@ pub(super) fn entries(connection: &Connection, from: u64, limit: u32) -> Result<
     let found: Vec<StoredEntry> = connection
         .prepare_cached("SELECT idx, bytes FROM entry WHERE idx >= ? ORDER BY idx LIMIT ?")
         .and_then(|mut statement| statement.query_map(params![signed(from), limit], entry)?.collect())
-        .map_err(unreadable)?;
+        .map_err(|error| unreadable(connection, &format!("entries from {from} on"), error))?;
     match found.iter().zip(from..).find(|(entry, index)| entry.index != *index) {
-        Some((_, index)) => Err(Fault::new(FaultKind::Permanent, format!("entry {index} is missing from the log"))),
+        Some((_, index)) => Err(fault::damaged(&format!("entry {index} is missing from the log"), file_of(connection))),
         None => Ok(found),
     }
 }
@@ -32,22 +42,27 @@ pub(super) fn openings(connection: &Connection, index: u64) -> Result<Vec<(Commi
         Ok((opening.commitment(), opening))
     };
     connection
-        .prepare_cached("SELECT entry_type, field, salt, value FROM opening WHERE idx = ? ORDER BY field")
-        .and_then(|mut statement| statement.query_map([signed(index)], opening)?.collect())
-        .map_err(unreadable)
+        .prepare_cached(
+            "SELECT entry_type, field, salt, value FROM opening WHERE place >= ? AND place < ? AND salt <> ?",
+        )
+        .and_then(|mut statement| {
+            let (first, after) = (schema::first_place(index), schema::first_place(index.saturating_add(1)));
+            statement.query_map(params![first, after, erase::ERASED], opening)?.collect()
+        })
+        .map_err(|error| unreadable(connection, &format!("openings of entry {index}"), error))
 }
 
 pub(super) fn tile(connection: &Connection, level: u8, number: u64) -> Result<Option<Vec<u8>>, Fault> {
     connection
         .prepare_cached("SELECT bytes FROM tile WHERE level = ? AND number = ?")
         .and_then(|mut statement| statement.query_row(params![level, signed(number)], |row| row.get(0)).optional())
-        .map_err(unreadable)
+        .map_err(|error| unreadable(connection, &format!("tile {level}/{number}"), error))
 }
 
 fn unsigned(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
     row.get::<_, i64>(column).map(i64::unsigned_abs)
 }
 
-fn unreadable(error: rusqlite::Error) -> Fault {
-    fault::of("the log cannot be read", error)
+fn unreadable(connection: &Connection, what: &str, error: rusqlite::Error) -> Fault {
+    fault::of(&format!("the log cannot be read ({what})"), file_of(connection), error)
 }
