@@ -11,16 +11,16 @@ pub(super) fn head(connection: &Connection) -> Result<Option<Head>, Fault> {
         .prepare_cached("SELECT size, checkpoint FROM head")
         .and_then(|mut statement| statement.query_row([], head).optional())
         .map_err(|error| unreadable(connection, "its head", error))?;
-    if found.is_none() && !is_empty(connection)? {
+    if found.is_none() && lacks_its_head(connection)? {
         return Err(fault::damaged("the log has entries and no head", file_of(connection)));
     }
     Ok(found)
 }
 
-fn is_empty(connection: &Connection) -> Result<bool, Fault> {
-    connection
-        .query_row("SELECT NOT EXISTS (SELECT 1 FROM entry)", [], |row| row.get(0))
-        .map_err(|error| unreadable(connection, "its first entry", error))
+/// One statement, because the first batch may be stored just now.
+fn lacks_its_head(connection: &Connection) -> Result<bool, Fault> {
+    let lacks = "SELECT EXISTS (SELECT 1 FROM entry) AND NOT EXISTS (SELECT 1 FROM head)";
+    connection.query_row(lacks, [], |row| row.get(0)).map_err(|error| unreadable(connection, "its first entry", error))
 }
 
 pub(super) fn entries(connection: &Connection, from: u64, limit: u32) -> Result<Vec<StoredEntry>, Fault> {

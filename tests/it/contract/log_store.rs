@@ -52,8 +52,13 @@ impl Ledger {
 
     /// Appends the next `count` entries.
     pub(crate) async fn append(&mut self, count: u64) -> Result<(), AppendError> {
+        self.append_in(Lane::Ordinary, count).await
+    }
+
+    /// Appends the next `count` entries in a lane.
+    pub(crate) async fn append_in(&mut self, lane: Lane, count: u64) -> Result<(), AppendError> {
         let (batch, edge) = self.batch(count);
-        self.store.append(batch).await?;
+        self.store.append(Batch { lane, ..batch }).await?;
         self.edge = edge;
         Ok(())
     }
