@@ -1,7 +1,7 @@
 //! The closed list of entry types, version 1. One macro makes the enum, the names, the writer and
 //! the reader, so that none of them can forget a type.
 
-use super::bodies::{access, estate, lease, log, task, token};
+use super::bodies::{access, estate, evidence, lease, log, task, token};
 use super::{Entry, NotAnEntry};
 use crate::domain::base::TaskId;
 use serde_json::value::RawValue;
@@ -14,6 +14,23 @@ macro_rules! types {
             $($(#[$doc])* $variant($body),)*
         }
 
+        /// The types alone.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Type {
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl Type {
+            /// Every type, in the order of the list.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// Its name, such as `lease.issued`.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name),* }
+            }
+        }
+
         impl Body {
             /// Every type name, in the order of the list.
             pub const TYPES: &'static [&'static str] = &[$($name),*];
@@ -22,6 +39,12 @@ macro_rules! types {
             #[must_use]
             pub const fn type_name(&self) -> &'static str {
                 match self { $(Self::$variant(_) => $name),* }
+            }
+
+            /// The type alone.
+            #[must_use]
+            pub const fn kind(&self) -> Type {
+                match self { $(Self::$variant(_) => Type::$variant),* }
             }
 
             /// Reads the fields of a type; `None` for a type that is not in the list.
@@ -48,6 +71,8 @@ macro_rules! types {
 types! {
     /// The log begins.
     LogStarted "log.started" log::LogStarted,
+    /// How many entries of each type there are.
+    LogCounted "log.counted" log::Counted,
     /// A broker took the log over.
     BrokerActivated "broker.activated" log::BrokerActivated,
     /// A broker laid the log down in order.
@@ -101,7 +126,11 @@ types! {
     /// A backend credential with our tag that the log did not account for.
     OrphanFound "orphan.found" access::OrphanFound,
     /// Someone read the log.
-    EvidenceRead "evidence.read" access::EvidenceRead,
+    EvidenceRead "evidence.read" evidence::Read,
+    /// One of two people wants openings erased.
+    EvidenceErasureRequested "evidence.erasure_requested" evidence::ErasureRequested,
+    /// Openings were erased.
+    EvidenceErased "evidence.erased" evidence::Erased,
 }
 
 impl Body {
@@ -120,6 +149,8 @@ impl Body {
                 | Self::LeaseIntended(_)
                 | Self::LeaseRenewed(_)
                 | Self::LeaseRevocationRequested(_)
+                | Self::EvidenceErasureRequested(_)
+                | Self::EvidenceErased(_)
         )
     }
 

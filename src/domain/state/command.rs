@@ -45,6 +45,8 @@ pub enum Command {
     Passed(Duty),
     /// The broker notes something about itself or about access.
     Note(Body),
+    /// The numbers of entries are to be the last entry of the log.
+    Count,
     /// What a caller did is noted: nothing is decided.
     NoteOf {
         /// Who.
@@ -75,6 +77,8 @@ pub enum Ask {
     RevokeLease(LeaseId),
     /// Another estate.
     ApplyEstate(ApplyEstate),
+    /// Openings erased.
+    EraseOpening(EraseOpening),
 }
 
 impl Ask {
@@ -91,6 +95,7 @@ impl Ask {
             Self::RenewLease(_) => "leasehold.v1.IssuanceService/RenewLease",
             Self::RevokeLease(_) => "leasehold.v1.IssuanceService/RevokeLease",
             Self::ApplyEstate(_) => "leasehold.v1.EstateService/ApplyEstate",
+            Self::EraseOpening(_) => "leasehold.v1.EvidenceService/EraseOpening",
         }
     }
 
@@ -106,6 +111,7 @@ impl Ask {
             Self::RenewLease(ask) => Some(ask.lease.to_string()),
             Self::RevokeLease(lease) => Some(lease.to_string()),
             Self::ApplyEstate(_) => None,
+            Self::EraseOpening(ask) => Some(format!("entry {}", ask.index)),
         }
     }
 }
@@ -191,6 +197,22 @@ pub struct ApplyEstate {
     pub document: Document,
     /// Version that it was planned against.
     pub version: u64,
+}
+
+/// Asks that openings be erased, or agrees to it. The task and the lease are those that the entry at
+/// `index` is about.
+#[derive(Debug)]
+pub struct EraseOpening {
+    /// Index of the entry.
+    pub index: u64,
+    /// Names of its commitments, ascending, each once, at least one.
+    pub fields: Vec<String>,
+    /// The task that the entry is about.
+    pub task: Option<TaskId>,
+    /// The lease that the entry is about.
+    pub lease: Option<LeaseId>,
+    /// Committed free text, if any was given.
+    pub justification: Option<Commitment>,
 }
 
 /// The result of an effect.
@@ -381,6 +403,11 @@ pub enum Reply {
     Lease(LeaseId),
     /// This estate version is in force.
     Estate(u64),
+    /// Openings are erased, or wait for a second person.
+    Erasure {
+        /// Whether they are gone.
+        done: bool,
+    },
     /// A secret may be minted: spent once.
     Intent(Box<Intent>),
     /// The secret was recorded; `true` if it may be delivered.

@@ -5,7 +5,7 @@ use super::convert::evidence::{self as convert, Sight};
 use super::convert::fields::invalid;
 use super::desk::{Answer, Desk, Outcome};
 use super::streams::{self, Outflow, Outlet};
-use crate::domain::entry::bodies::access::EvidenceRead;
+use crate::domain::entry::bodies::evidence::Read;
 use crate::domain::entry::{Body, Entry};
 use crate::domain::reason::Denial;
 use crate::domain::roles::CallerRole;
@@ -130,7 +130,7 @@ impl Evidence {
 
     /// Durable before anything is shown.
     async fn note_reading(&self, caller: Caller, call: &str, from: u64, limit: u64) -> Result<(), Denial> {
-        let body = Body::from(EvidenceRead { call: call.into(), from, limit });
+        let body = Body::from(Read { call: call.into(), from, limit, target: None });
         self.0.world.journal.propose(Command::NoteOf { caller, body }, Vec::new()).await.map(drop)
     }
 }
