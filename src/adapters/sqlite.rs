@@ -5,6 +5,7 @@
 //! holds an older checkpoint sees that; changing an entry unseen is not possible. No table here is
 //! an index of anything: what can be computed from the log is kept elsewhere.
 
+mod check;
 mod erase;
 mod fault;
 mod place;
@@ -12,7 +13,10 @@ mod read;
 mod reserve;
 mod schema;
 mod thread;
+mod torn;
 mod write;
+
+pub use check::LogFile;
 
 use crate::domain::entry::{Commitment, Opening};
 use crate::ports::{AppendError, Batch, Fault, FaultKind, Head, LogStore, StoredEntry};
@@ -28,8 +32,10 @@ use write::Writing;
 
 /// The store. Dropping it waits for what is under way, then gives the file free.
 pub struct SqliteStore {
-    writer: Thread<Writing>,
     reader: Thread<Connection>,
+    // INVARIANT: after the reader: who closes last copies everything into the log's one file, and the
+    // reader cannot write.
+    writer: Thread<Writing>,
     /// Set by the first append whose outcome is unknown, and never cleared: only opening the file
     /// again tells what is in it, because the operating system may show what the disk has lost.
     uncertain: Arc<AtomicBool>,
@@ -136,6 +142,7 @@ fn open_for_writing(path: &Path, reserve: &mut Reserve) -> Result<Connection, Fa
         let mut connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         schema::prepare(&mut connection).map(|()| connection)
     };
+    torn::check(path)?;
     reserve.refill();
     loop {
         match open() {

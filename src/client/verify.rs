@@ -39,7 +39,8 @@ pub(super) fn run(args: &VerifyArgs, terminal: &mut Terminal) -> Result<u8> {
     Ok(u8::from(!report.holds()))
 }
 
-fn show(report: &Report, terminal: &mut Terminal) -> Result<()> {
+/// Prints a report as data.
+pub(crate) fn show(report: &Report, terminal: &mut Terminal) -> Result<()> {
     if terminal.json {
         return terminal.document(&Document { holds: report.holds(), report });
     }

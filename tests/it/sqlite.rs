@@ -1,8 +1,10 @@
 //! The embedded store: the contract of its port, and what only a real process on a real disk shows.
 
 mod child;
+mod damage;
 mod disk;
 mod erase;
+mod torn;
 
 use crate::contract::log_store::{Bench, Ledger, log_store_contract};
 use child::{Child, Limit};

@@ -35,21 +35,22 @@ pub(super) fn entries(connection: &Connection, from: u64, limit: u32) -> Result<
     }
 }
 
+/// Between two places, and not erased.
+pub(super) const OPENINGS: &str =
+    "SELECT entry_type, field, salt, value, place FROM opening WHERE place >= ? AND place < ? AND salt <> ?";
+
 pub(super) fn openings(connection: &Connection, index: u64) -> Result<Vec<(Commitment, Opening)>, Fault> {
-    let opening = |row: &Row<'_>| {
-        let (entry_type, field, salt, value) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
-        let opening = Opening { entry_type, field, salt, value };
-        Ok((opening.commitment(), opening))
-    };
+    let (first, after) = (schema::first_place(index), schema::first_place(index.saturating_add(1)));
     connection
-        .prepare_cached(
-            "SELECT entry_type, field, salt, value FROM opening WHERE place >= ? AND place < ? AND salt <> ?",
-        )
-        .and_then(|mut statement| {
-            let (first, after) = (schema::first_place(index), schema::first_place(index.saturating_add(1)));
-            statement.query_map(params![first, after, erase::ERASED], opening)?.collect()
-        })
+        .prepare_cached(OPENINGS)
+        .and_then(|mut statement| statement.query_map(params![first, after, erase::ERASED], opening)?.collect())
         .map_err(|error| unreadable(connection, &format!("openings of entry {index}"), error))
+}
+
+pub(super) fn opening(row: &Row<'_>) -> rusqlite::Result<(Commitment, Opening)> {
+    let (entry_type, field, salt, value) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
+    let opening = Opening { entry_type, field, salt, value };
+    Ok((opening.commitment(), opening))
 }
 
 pub(super) fn tile(connection: &Connection, level: u8, number: u64) -> Result<Option<Vec<u8>>, Fault> {
@@ -59,7 +60,7 @@ pub(super) fn tile(connection: &Connection, level: u8, number: u64) -> Result<Op
         .map_err(|error| unreadable(connection, &format!("tile {level}/{number}"), error))
 }
 
-fn unsigned(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
+pub(super) fn unsigned(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
     row.get::<_, i64>(column).map(i64::unsigned_abs)
 }
 

@@ -34,7 +34,7 @@ CREATE TABLE tile (
 /// for what is written next.
 pub(super) fn prepare(connection: &mut Connection) -> Result<(), Fault> {
     connection.busy_timeout(BUSY_MAX).map_err(|error| unusable(connection, error))?;
-    let is_new = is_empty(connection).map_err(|error| unusable(connection, error))?;
+    let is_new = is_new(connection).map_err(|error| unusable(connection, error))?;
     if !is_new {
         check_form(connection)?;
     }
@@ -52,6 +52,11 @@ pub(super) const OPENINGS_MAX: usize = 256;
 /// The place of an entry's first opening. Indices stay far below 2⁵⁵.
 pub(super) fn first_place(index: u64) -> i64 {
     signed(index).saturating_mul(256)
+}
+
+/// The entry beside which a place is.
+pub(super) fn index_of(place: i64) -> u64 {
+    place.unsigned_abs() / 256
 }
 
 /// Lets the write-ahead log begin anew, and overwrites what stood in it. Says whether that could be
@@ -106,22 +111,31 @@ const READER_MAX: Duration = Duration::from_millis(200);
 /// Only a backup tool or a person with a shell can hold the file; the lock keeps brokers out.
 const BUSY_MAX: Duration = Duration::from_secs(5);
 
-fn is_empty(connection: &Connection) -> rusqlite::Result<bool> {
-    connection.query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| row.get(0))
+/// A damaged file can look as if it had no tables: only one that never was anything is made a log.
+fn is_new(connection: &Connection) -> rusqlite::Result<bool> {
+    let number = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let has_tables: bool = connection.query_row("SELECT count(*) > 0 FROM sqlite_schema", [], |row| row.get(0))?;
+    Ok(number("page_count")? <= 1 && number("application_id")? == 0 && !has_tables)
 }
 
-fn check_form(connection: &Connection) -> Result<(), Fault> {
+pub(super) fn check_form(connection: &Connection) -> Result<(), Fault> {
     let read = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let sql = |error| unusable(connection, error);
     let (application, version) = (read("application_id").map_err(sql)?, read("user_version").map_err(sql)?);
     let sentence = match (application, version) {
-        (APPLICATION, VERSION) => return Ok(()),
+        (APPLICATION, VERSION) => return check_tables(connection),
         (APPLICATION, later) => {
             format!("the log's file has form {later}, this program knows form {VERSION}: use the program that wrote it")
         }
         _ => "the file is a database of another program: name another file for the log".to_owned(),
     };
     Err(Fault::new(FaultKind::Permanent, sentence))
+}
+
+fn check_tables(connection: &Connection) -> Result<(), Fault> {
+    let names = "SELECT count(*) = 4 FROM sqlite_schema WHERE name IN ('entry', 'head', 'opening', 'tile')";
+    let all_there = connection.query_row(names, [], |row| row.get(0)).map_err(|error| unusable(connection, error))?;
+    if all_there { Ok(()) } else { Err(fault::damaged("the log lacks a table", file_of(connection))) }
 }
 
 /// FULL: on return from a commit its bytes have been synced, not only written.

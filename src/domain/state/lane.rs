@@ -22,7 +22,7 @@ impl Command {
             Self::Ask { ask, .. } => ask.lane(),
             Self::Found(finding) => finding.lane(),
             Self::Passed(duty) => duty.lane(),
-            Self::Note(_) | Self::NoteOf { .. } => Lane::Ordinary,
+            Self::Note(_) | Self::NoteOf { .. } | Self::Count => Lane::Ordinary,
         }
     }
 }
@@ -35,7 +35,8 @@ impl Ask {
             | Self::ApproveTask(_)
             | Self::IssueSecret(_)
             | Self::RenewLease(_)
-            | Self::ApplyEstate(_) => Lane::Ordinary,
+            | Self::ApplyEstate(_)
+            | Self::EraseOpening(_) => Lane::Ordinary,
         }
     }
 }

@@ -154,7 +154,9 @@ impl Writer {
                 let index = working.next.state.size;
                 let openings = lanes::take_openings(proposal);
                 working.append(decided.drafts, &by, bench.at, openings)?;
-                working.lane = working.lane.max(proposal.command.lane());
+                if working.next.state.size > index {
+                    working.lane = working.lane.max(proposal.command.lane());
+                }
                 Ok((decided.reply, working.recorded(index)))
             }
             Err(denial) => {

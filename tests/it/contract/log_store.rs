@@ -34,6 +34,10 @@ impl Ledger {
         Self { store, edge, signer }
     }
 
+    pub(crate) fn verifier(&self) -> VerifierKey {
+        self.signer.verifier()
+    }
+
     /// The next `count` entries, each with two openings.
     pub(crate) fn batch(&self, count: u64) -> (Batch, Edge) {
         let (expected_size, mut edge) = (self.edge.size(), self.edge.clone());
