@@ -17,11 +17,12 @@ mod torn;
 mod write;
 
 pub use check::LogFile;
+pub use reserve::room_is_whole;
 
 use crate::domain::entry::{Commitment, Opening};
 use crate::ports::{AppendError, Batch, Fault, FaultKind, Head, LogStore, StoredEntry};
 use async_trait::async_trait;
-use place::Lock;
+use place::{Anchor, Lock};
 use reserve::Reserve;
 use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
@@ -66,8 +67,9 @@ impl SqliteStore {
         }
         let reading = connect(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         let file = path.to_string_lossy().into();
+        let writing = Writing { connection, reserve, file, anchor: Anchor::drop_at(&path)?, unclean: false };
         Ok(Self {
-            writer: Thread::start("log-writer", Writing { connection, reserve, file, unclean: false })?,
+            writer: Thread::start("log-writer", writing)?,
             reader: Thread::start("log-reader", reading)?,
             uncertain: Arc::default(),
             _lock: lock,

@@ -56,9 +56,39 @@ fn make_folder(folder: &Path) -> io::Result<()> {
 
 /// A file for its owner alone whose name is the log's with an ending.
 pub(super) fn beside(path: &Path, ending: &str) -> io::Result<File> {
+    owned_file(&name_beside(path, ending))
+}
+
+/// The log's name with an ending.
+pub(super) fn name_beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(ending);
-    owned_file(Path::new(&name))
+    name.into()
+}
+
+/// Which file a name led to. What is appended to one that was moved or removed is lost with it.
+pub(super) struct Anchor {
+    path: PathBuf,
+    file: (u64, u64),
+}
+
+impl Anchor {
+    pub(super) fn drop_at(path: &Path) -> Result<Self, Fault> {
+        let file = fs::metadata(path).map_err(|error| unusable("the log's file cannot be read", error))?;
+        Ok(Self { path: path.to_owned(), file: (file.dev(), file.ino()) })
+    }
+
+    /// Whether the name still leads to that file.
+    pub(super) fn check(&self) -> Result<(), Fault> {
+        match fs::metadata(&self.path) {
+            Ok(found) if (found.dev(), found.ino()) == self.file => Ok(()),
+            _ => Err(refused(format!(
+                "the log's file {} was moved or removed while the broker runs: put it back, with the files beside it; \
+                 until then nothing new is recorded or issued",
+                self.path.display()
+            ))),
+        }
+    }
 }
 
 fn make_file(path: &Path) -> io::Result<()> {

@@ -7,7 +7,7 @@
 use super::place;
 use crate::ports::{Fault, FaultKind};
 use rustix::fs::{FallocateFlags, fallocate, fstatvfs};
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
@@ -34,7 +34,7 @@ pub(super) struct Reserve {
 impl Reserve {
     /// Takes over the file beside the log, or makes one that holds no room yet.
     pub(super) fn open(log: &Path, length: u64) -> Result<Self, Fault> {
-        let file = place::beside(log, ".reserve").map_err(|error| {
+        let file = place::beside(log, ENDING).map_err(|error| {
             Fault::new(FaultKind::Permanent, "the room kept for endings cannot be opened").because(error)
         })?;
         Ok(Self { file, length, short: true, told: false })
@@ -108,9 +108,27 @@ impl Reserve {
         })
     }
 
-    /// Bytes of which the blocks are taken. A copy of the file may have holes.
     fn held(&self) -> io::Result<u64> {
-        let found = self.file.metadata()?;
-        Ok(found.len().min(found.blocks().saturating_mul(512)))
+        self.file.metadata().map(|found| held(&found))
     }
 }
+
+/// Whether the room for endings is whole; `None` if no store has made it yet. For people who look from
+/// outside.
+///
+/// # Errors
+/// If it cannot be looked at.
+pub fn room_is_whole(log: &Path) -> io::Result<Option<bool>> {
+    match std::fs::metadata(place::name_beside(log, ENDING)) {
+        Ok(found) => Ok(Some(held(&found) >= LENGTH)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Bytes of which the blocks are taken. A copy of the file may have holes.
+fn held(found: &Metadata) -> u64 {
+    found.len().min(found.blocks().saturating_mul(512))
+}
+
+const ENDING: &str = ".reserve";

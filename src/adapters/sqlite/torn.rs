@@ -6,10 +6,11 @@
 //! <https://sqlite.org/walformat.html>, sections 2 and 4.
 
 use super::fault;
+use super::place::name_beside;
 use crate::ports::Fault;
 use std::fs::File;
 use std::io::{self, BufReader, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// What the index says.
 struct Promise {
@@ -23,17 +24,17 @@ struct Promise {
 
 /// Refuses a log of which stored frames are gone.
 pub(super) fn check(log: &Path) -> Result<(), Fault> {
-    let Some(promise) = read(&beside(log, "-shm"), INDEX_LENGTH).and_then(|index| Promise::read(&index)) else {
+    let Some(promise) = read(&name_beside(log, "-shm"), INDEX_LENGTH).and_then(|index| Promise::read(&index)) else {
         return Ok(());
     };
-    let kept = File::open(beside(log, "-wal")).and_then(|file| promise.is_kept(BufReader::new(file)));
+    let kept = File::open(name_beside(log, "-wal")).and_then(|file| promise.is_kept(BufReader::new(file)));
     if kept.unwrap_or(false) {
         return Ok(());
     }
     let sentence = format!(
         "what was stored last is gone: {} is missing, cut or changed. Put it back; or, where log.db itself is a copy \
          that you put here, remove what is left of -wal and -shm",
-        beside(log, "-wal").display()
+        name_beside(log, "-wal").display()
     );
     Err(fault::damaged(&sentence, &log.to_string_lossy()))
 }
@@ -107,12 +108,6 @@ fn pair(bytes: &[u8]) -> (u32, u32) {
         [first, second, ..] => (u32::from_be_bytes(*first), u32::from_be_bytes(*second)),
         _ => (0, 0),
     }
-}
-
-fn beside(log: &Path, ending: &str) -> PathBuf {
-    let mut name = log.as_os_str().to_owned();
-    name.push(ending);
-    name.into()
 }
 
 fn read(file: &Path, length: u64) -> Option<Vec<u8>> {

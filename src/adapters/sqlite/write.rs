@@ -1,6 +1,7 @@
 //! The append: entries, openings, tiles and checkpoint in one transaction, or nothing; and what is
 //! erased with it. What an error lets a caller conclude is judged here.
 
+use super::place::Anchor;
 use super::reserve::Reserve;
 use super::{erase, fault, schema, signed};
 use crate::domain::entry::{Commitment, Opening};
@@ -14,6 +15,7 @@ pub(super) struct Writing {
     pub(super) reserve: Reserve,
     /// Where the log is, for those who read what went wrong.
     pub(super) file: String,
+    pub(super) anchor: Anchor,
     /// Whether the write-ahead log may still hold bytes that were erased.
     pub(super) unclean: bool,
 }
@@ -43,6 +45,7 @@ impl Writing {
         if !self.reserve.refill() {
             return Err(AppendError::Failed(fault::full(UNWRITABLE)));
         }
+        self.anchor.check().map_err(AppendError::Failed)?;
         let appended = store(&mut self.connection, &self.file, batch);
         if is_full(&appended) {
             self.reserve.is_needed();
