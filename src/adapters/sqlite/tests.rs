@@ -91,6 +91,53 @@ async fn a_log_that_others_could_read_or_replace_is_refused() {
 }
 
 #[tokio::test]
+async fn a_place_that_cannot_be_written_is_named() {
+    if rustix::process::geteuid().is_root() {
+        println!("NOT RUN: a folder without the right to write: root may write everywhere");
+    } else {
+        let folder = folder();
+        fs::set_permissions(folder.path(), Permissions::from_mode(0o500)).unwrap();
+        let (_, sentence) = refusal(&folder.path().join("log.db"));
+        assert!(sentence.starts_with("the log's file cannot be made (/"), "{sentence}");
+    }
+    let (kind, sentence) = refusal(Path::new("/proc/no-such-place/log.db"));
+    assert_eq!(kind, FaultKind::Permanent);
+    let expected =
+        "the log's folder cannot be made (/proc/no-such-place): is its folder there, and may this user write in it?";
+    assert_eq!(sentence, expected);
+}
+
+#[tokio::test]
+async fn a_file_that_only_looks_empty_is_not_made_a_new_log() {
+    let folder = folder();
+    let path = folder.path().join("log.db");
+    let store = SqliteStore::open(&path).unwrap();
+    store.append(batch(0, 5, 10)).await.unwrap();
+    drop(store);
+    let connection = Connection::open(&path).unwrap();
+    connection.execute_batch("PRAGMA writable_schema = ON; DELETE FROM sqlite_schema").unwrap();
+    drop(connection);
+    let before = fs::read(&path).unwrap();
+    let (kind, sentence) = refusal(&path);
+    assert_eq!(kind, FaultKind::Permanent);
+    assert!(sentence.starts_with("the log lacks a table"), "{sentence}");
+    assert_eq!(fs::read(&path).unwrap(), before);
+}
+
+#[tokio::test]
+async fn a_log_whose_file_was_moved_takes_nothing_new_until_it_is_back() {
+    let folder = folder();
+    let (path, away) = (folder.path().join("log.db"), folder.path().join("away.db"));
+    let store = SqliteStore::open(&path).unwrap();
+    store.append(batch(0, 1, 10)).await.unwrap();
+    fs::rename(&path, &away).unwrap();
+    let AppendError::Failed(fault) = store.append(batch(1, 1, 10)).await.unwrap_err() else { panic!("it is certain") };
+    assert!(fault.sentence.contains("was moved or removed while the broker runs"), "{fault}");
+    fs::rename(&away, &path).unwrap();
+    store.append(batch(1, 1, 10)).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_second_opener_is_refused_until_the_first_has_left() {
     let folder = folder();
     let path = folder.path().join("log.db");
