@@ -2,8 +2,8 @@
 
 use super::child::{self, Child, Limit};
 use super::{ENTRIES_PER_BATCH, Home, ledger};
-use crate::contract::log_store::{Bench as _, Ledger, plain};
-use leasehold::ports::{AppendError, Batch, FaultKind, Lane, LogStore};
+use crate::contract::log_store::{Ledger, plain};
+use leasehold::ports::{AppendError, Batch, FaultKind, Lane};
 use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
