@@ -6,7 +6,7 @@
 use super::config::Config;
 use super::log_key;
 use crate::adapters::sqlite::LogFile;
-use crate::audit::bundle::{Disclosed, Head, Line};
+use crate::audit::bundle::{Disclosed, Head, Shown};
 use crate::audit::{Complaint, verify};
 use crate::client::{Globals, Terminal, show_report};
 use crate::ports::StoredEntry;
@@ -63,7 +63,7 @@ pub fn run(verb: LogVerb, globals: &Globals) -> Result<ExitCode> {
         complaints.push(complaint(None, "head", meaning));
     }
     terminal.say(&format!("looking at {} entries", head.size));
-    let mut bundle = Bundle::new(&log, head, &mut terminal)?;
+    let mut bundle = Bundle::new(&log, head, &mut terminal);
     let mut report = verify(&mut bundle, &key);
     complaints.append(&mut bundle.complaints);
     complaints.append(&mut report.complaints);
@@ -90,10 +90,9 @@ const TILE_WIDTH: u64 = 256;
 const PROGRESS: u64 = 100_000;
 
 impl<'a> Bundle<'a> {
-    fn new(log: &'a LogFile, head: crate::ports::Head, terminal: &'a mut Terminal) -> Result<Self> {
-        let mut lines = serde_json::to_vec(&Head::new(head.checkpoint))?;
-        lines.push(b'\n');
-        Ok(Self { log, terminal, size: head.size, edge: Edge::new(), lines, read: 0, complaints: Vec::new() })
+    fn new(log: &'a LogFile, head: crate::ports::Head, terminal: &'a mut Terminal) -> Self {
+        let lines = Head::new(head.checkpoint, None).to_line().into_bytes();
+        Self { log, terminal, size: head.size, edge: Edge::new(), lines, read: 0, complaints: Vec::new() }
     }
 
     /// The next page. What cannot be read ends the bundle, and is named.
@@ -141,16 +140,10 @@ impl<'a> Bundle<'a> {
         }
     }
 
-    fn entry(&mut self, index: u64, bytes: &[u8], openings: Vec<Disclosed>) {
-        let line = Line::new(index, bytes, openings).and_then(|line| serde_json::to_vec(&line));
-        let Ok(line) = line else {
-            self.complain(Some(index), "entry", "its bytes are no JSON".into());
-            self.size = index;
-            return;
-        };
-        self.lines.extend(line);
-        self.lines.push(b'\n');
+    fn entry(&mut self, index: u64, bytes: &[u8], mut openings: Vec<Disclosed>) {
+        openings.sort_by(|one, other| one.field.cmp(&other.field));
         let leaf = leaf_hash(bytes);
+        self.lines.extend(Shown { entry: bytes, index, leaf, openings }.to_line());
         let tiles = self.edge.push(leaf);
         tiles.iter().for_each(|tile| self.compare(tile));
     }

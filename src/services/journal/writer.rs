@@ -7,7 +7,7 @@ use super::recent::{LeaseEnd, Recent, SettledLease};
 use super::{Durable, Parts, Published, Recorded, Waiting, WriterEnd, lanes};
 use crate::domain::base::{Digest, Time};
 use crate::domain::entry::bodies::{access, log};
-use crate::domain::entry::{Actor, Commitment, Entry, Opening, RequestMark};
+use crate::domain::entry::{Actor, Body, Commitment, Entry, Opening, RequestMark};
 use crate::domain::reason::{Class, Denial, Reason};
 use crate::domain::state::task::{End, Stage};
 use crate::domain::state::{Bench, Command, Draft, Finding, Lane, Lease, Reply, State, Task};
@@ -35,6 +35,8 @@ struct Working {
     lane: Lane,
     entries: Vec<NewEntry>,
     tiles: Vec<Tile>,
+    /// Openings that go with this batch: an entry's index, and fields of it.
+    erased: Vec<(u64, Vec<String>)>,
     settled_leases: Vec<SettledLease>,
     settled_tasks: Vec<Task>,
 }
@@ -185,6 +187,7 @@ impl Writer {
             lane: Lane::Ending,
             entries: Vec::new(),
             tiles: Vec::new(),
+            erased: Vec::new(),
             settled_leases: Vec::new(),
             settled_tasks: Vec::new(),
         }
@@ -205,7 +208,7 @@ impl Writer {
             entries: working.entries,
             tiles: working.tiles,
             checkpoint: working.next.checkpoint.clone(),
-            erased: Vec::new(),
+            erased: working.erased,
         };
         self.parts.store.append(batch).await?;
         let published = Arc::new(working.next);
@@ -241,6 +244,9 @@ impl Working {
             written.push((entry, bytes, leaf));
         }
         for (entry, bytes, leaf) in written {
+            if let Body::EvidenceErased(erased) = &entry.body {
+                self.erased.push((erased.index, erased.fields.clone()));
+            }
             let opened = entry.commitments.values().filter_map(|c| Some((*c, openings.remove(c)?))).collect();
             self.entries.push(NewEntry { bytes, openings: opened });
             self.tiles.extend(self.next.edge.push(leaf).into_iter().map(|tile| Tile {
