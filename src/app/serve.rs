@@ -4,7 +4,7 @@
 //! pending before anyone can ask for more, then the door. Stop: the door, what runs, the journal.
 
 use super::config::Config;
-use super::{log_key, public_log};
+use super::{log_key, log_trouble, public_log};
 use crate::adapters::probes::{DsnSupplier, PostgresProbe};
 use crate::adapters::spire::{ClientCertificate, SpireOptions, SpireTrust, TrustPolicy};
 use crate::adapters::sqlite::SqliteStore;
@@ -102,7 +102,8 @@ pub(super) async fn start(config: Config) -> Result<Running> {
         mode: config.log.mode,
         engine_request_seconds_max: config.vault.request_seconds_max,
     };
-    let (journal, writer) = Journal::start(parts).await?;
+    let started = Journal::start(parts).await;
+    let (journal, writer) = started.map_err(|error| log_trouble::explain(error, &config.log))?;
     let writer = tasks.spawn(writer);
     let world = World { journal, clock, entropy, store, engine, probe, tracker: tasks.clone() };
     let listener =

@@ -8,6 +8,7 @@ use crate::through::Through;
 use anyhow::Result;
 use leasehold::adapters::sqlite::SqliteStore;
 use leasehold::domain::base::{Digest, Time};
+use leasehold::domain::state::Lane;
 use leasehold::ports::{Batch, LogStore as _, NewEntry, Tile};
 use leasehold::tlog::checkpoint::Checkpoint;
 use leasehold::tlog::leaf_hash;
@@ -145,7 +146,8 @@ impl Grown {
             entries.push(NewEntry { bytes, openings: Vec::new() });
         }
         let checkpoint = Checkpoint { origin: ORIGIN.into(), size: self.edge.size(), root: self.edge.root() };
-        let batch = Batch { expected_size, entries, tiles, checkpoint: checkpoint.sign(&self.signer) };
+        let checkpoint = checkpoint.sign(&self.signer);
+        let batch = Batch { expected_size, entries, tiles, checkpoint, lane: Lane::Ordinary, erased: Vec::new() };
         let begun = Instant::now();
         self.store.append(batch).await?;
         Ok(begun.elapsed().as_secs_f64())

@@ -116,9 +116,7 @@ fn write_bundle(file: &Path, size: u64) -> Result<f64> {
     })?;
     let mut out = BufWriter::with_capacity(1 << 20, File::create_new(file)?);
     out.write_all(head(&edge)?.to_line().as_bytes())?;
-    tell(size, |index, bytes| {
-        Ok(out.write_all(&line(index, bytes))?)
-    })?;
+    tell(size, |index, bytes| Ok(out.write_all(&line(index, bytes))?))?;
     out.flush()?;
     Ok(payload as f64 / size as f64)
 }

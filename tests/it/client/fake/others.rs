@@ -131,6 +131,7 @@ impl StatusService for Fake {
             engine: health(HealthState::Unreachable, "vault cannot be reached"),
             trust_source: health(HealthState::Degraded, "the Workload API is unreachable; start its agent"),
             clock: None,
+            log: None,
         }))
     }
 }
