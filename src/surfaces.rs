@@ -4,3 +4,4 @@
 pub mod grpc;
 pub mod identity;
 pub mod tls;
+pub mod witness;

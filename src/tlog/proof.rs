@@ -103,6 +103,12 @@ impl Plan {
         Ok(Self(ranges))
     }
 
+    /// One hash: the root of the tree of the first `size` leaves.
+    #[must_use]
+    pub fn root(size: u64) -> Self {
+        Self(vec![0..size])
+    }
+
     /// The full tiles that [`Plan::read`] will ask a [`TiledNodes`] with this edge for.
     #[must_use]
     pub fn tiles(&self, edge: &Edge) -> BTreeSet<TileId> {

@@ -1571,6 +1571,10 @@ pub struct GetCheckpointResponse {
     /// Verifier key of the log (`name+hash+base64`), for convenience; get it elsewhere to trust it.
     #[prost(string, tag = "2")]
     pub verifier_key: ::prost::alloc::string::String,
+    /// The newest checkpoint that a quorum of witnesses cosigned, with their cosignatures (C2SP
+    /// tlog-cosignature); empty while there is none. It may cover fewer entries.
+    #[prost(string, tag = "3")]
+    pub cosigned_checkpoint: ::prost::alloc::string::String,
 }
 /// Asks for entries.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]

@@ -54,7 +54,9 @@ impl Evidence {
         self.0.reader(request, CHECKPOINT)?;
         let checkpoint = self.0.view.published().checkpoint.clone();
         let verifier_key = self.0.world.journal.verifier_key().to_owned();
-        Ok(v1::GetCheckpointResponse { checkpoint, verifier_key })
+        let cosigned_checkpoint = self.0.world.witnessed.newest().map(|vouched| vouched.text.clone());
+        let cosigned_checkpoint = cosigned_checkpoint.unwrap_or_default();
+        Ok(v1::GetCheckpointResponse { checkpoint, verifier_key, cosigned_checkpoint })
     }
 
     async fn consistency(

@@ -27,6 +27,7 @@ use leasehold::services::journal::{Journal, Parts};
 use leasehold::services::renew::Renew;
 use leasehold::services::tokens::Tokens;
 use leasehold::services::view::View;
+use leasehold::services::witnessed::Witnessed;
 use leasehold::surfaces::grpc::{self, GrpcParts};
 use leasehold::surfaces::tls::{Door, DoorLimits, Registry};
 use leasehold::tlog::note::Signer;
@@ -103,6 +104,7 @@ impl Broker {
             bootstrap: vec![operator.clone()],
             mode: "dev",
             engine_request_seconds_max: 2,
+            vouched: None,
         };
         let (journal, writer) = Journal::start(parts).await.unwrap();
         grounds.tasks.spawn(writer);
@@ -114,6 +116,7 @@ impl Broker {
             store,
             engine: engine.clone(),
             probe: Arc::new(NoProbe),
+            witnessed: Witnessed::default(),
             tracker: grounds.tasks.clone(),
         };
         let stop = CancellationToken::new();
