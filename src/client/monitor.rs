@@ -8,7 +8,8 @@ use crate::domain::base::Time;
 use crate::proto::v1::evidence_service_client::EvidenceServiceClient;
 use crate::proto::v1::{GetCheckpointRequest, GetConsistencyProofRequest};
 use crate::tlog::Hash;
-use crate::tlog::monitor::{SplitView, follow};
+use crate::tlog::checkpoint::Checkpoint;
+use crate::tlog::monitor::{Followed, SplitView, follow};
 use crate::tlog::policy::{Judged, Policy};
 use serde_json::json;
 use std::fs::{self, File};
@@ -44,59 +45,87 @@ pub(super) async fn run(broker: &mut Broker<'_>, args: &MonitorArgs) -> Result<(
         Complaint::usage(format!("{} is no policy: {error}", args.keys.display()), "docs/witness.md shows one")
     })?;
     let earlier = earlier(&args.since, &policy)?;
-    let (text, newer) = newest(broker, &policy).await?;
-    let proof = match &earlier {
-        Some(earlier) => proof(broker, earlier.checkpoint.size, newer.checkpoint.size).await?,
-        None => Vec::new(),
-    };
-    let grown_by = match &earlier {
-        None => None,
-        Some(earlier) => match follow(&earlier.checkpoint, &newer.checkpoint, &proof) {
-            Ok(followed) => Some(followed.grown_by),
-            Err(split) => return Err(split_view(&args.since, &text, &split)),
-        },
-    };
-    keep(&args.since, &text)
+    let shown = look(broker, &policy).await?;
+    let newer = &shown.judged.checkpoint;
+    let mut grown_by = None;
+    if let Some(earlier) = &earlier {
+        let followed = compare(broker, earlier, newer).await?;
+        grown_by = Some(followed.map_err(|split| split_view(&args.since, &shown.text, &split))?.grown_by);
+    }
+    keep(&args.since, &shown.text)
         .map_err(|error| Complaint::file("write", &args.since, &error, "name a file in a folder of yours"))?;
-    show(broker, &newer, grown_by)
+    // What witnesses vouched for could be an old one that is shown for ever; what the log proves
+    // today stands under its own newest checkpoint.
+    if let Some((text, tip)) = &shown.tip {
+        let followed = compare(broker, newer, tip).await?;
+        followed.map_err(|split| split_view(&args.since, text, &split))?;
+    }
+    show(broker, &shown, grown_by)
+}
+
+/// What the broker shows.
+struct Shown {
+    /// The checkpoint that is kept, as it was shown.
+    text: String,
+    /// What the policy says of it.
+    judged: Judged,
+    /// The log's newest, if that is another: under its own signature alone.
+    tip: Option<(String, Checkpoint)>,
 }
 
 /// The log's own signature is enough here: the file is ours.
-fn earlier(file: &Path, policy: &Policy) -> Result<Option<Judged>> {
+fn earlier(file: &Path, policy: &Policy) -> Result<Option<Checkpoint>> {
     let text = match fs::read_to_string(file) {
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(Complaint::file("read", file, &error, "name the checkpoint that was seen last")),
     };
-    policy.judge(&text).map(Some).map_err(|error| {
+    policy.judge(&text).map(|judged| Some(judged.checkpoint)).map_err(|error| {
         let what = format!("{} is no checkpoint under these keys: {error}", file.display());
         Complaint::usage(what, "name the file that this verb wrote, and the policy of the same log")
     })
 }
 
-async fn newest(broker: &mut Broker<'_>, policy: &Policy) -> Result<(String, Judged)> {
+async fn look(broker: &mut Broker<'_>, policy: &Policy) -> Result<Shown> {
     let call = |channel, request| async move { EvidenceServiceClient::new(channel).get_checkpoint(request).await };
     let answer = broker.ask("read the checkpoint", GetCheckpointRequest {}, call).await?;
-    let text = if policy.asks_for_witnesses() { answer.cosigned_checkpoint } else { answer.checkpoint };
-    if text.is_empty() {
+    let tip = judge(policy, &answer.checkpoint)?;
+    if !policy.asks_for_witnesses() {
+        return Ok(Shown { text: answer.checkpoint, judged: tip, tip: None });
+    }
+    if answer.cosigned_checkpoint.is_empty() {
         return Err(Complaint::failed(
             "the broker has no checkpoint that witnesses cosigned",
             "ask whoever runs it: leasehold status says since when the log is unwitnessed",
         ));
     }
-    let judged = policy.judge(&text).map_err(|error| {
-        Complaint::failed(
-            format!("the broker's checkpoint is not to be believed: {error}"),
-            "check that the policy is of this log; if it is, this is not the log that you know",
-        )
-    })?;
+    let judged = judge(policy, &answer.cosigned_checkpoint)?;
     if judged.quorum_met {
-        return Ok((text, judged));
+        let tip = Some((answer.checkpoint, tip.checkpoint));
+        return Ok(Shown { text: answer.cosigned_checkpoint, judged, tip });
     }
     Err(Complaint::failed(
         format!("too few witnesses cosigned the broker's checkpoint of {} entries", judged.checkpoint.size),
         "compare your policy with the broker's; until then nobody vouches that all see the same log",
     ))
+}
+
+fn judge(policy: &Policy, text: &str) -> Result<Judged> {
+    policy.judge(text).map_err(|error| {
+        Complaint::failed(
+            format!("the broker's checkpoint is not to be believed: {error}"),
+            "check that the policy is of this log; if it is, this is not the log that you know",
+        )
+    })
+}
+
+async fn compare(
+    broker: &mut Broker<'_>,
+    earlier: &Checkpoint,
+    newer: &Checkpoint,
+) -> Result<std::result::Result<Followed, SplitView>> {
+    let proof = proof(broker, earlier.size, newer.size).await?;
+    Ok(follow(earlier, newer, &proof))
 }
 
 /// None is needed, and none exists, unless the log has grown.
@@ -129,22 +158,22 @@ fn split_view(since: &Path, newer: &str, split: &SplitView) -> Complaint {
     Complaint::failed(format!("split view: {split}{cause}"), next_step)
 }
 
-fn show(broker: &mut Broker<'_>, newer: &Judged, grown_by: Option<u64>) -> Result<()> {
+fn show(broker: &mut Broker<'_>, shown: &Shown, grown_by: Option<u64>) -> Result<()> {
     let time = |seconds: u64| Time::from_unix_seconds(i64::try_from(seconds).unwrap_or(i64::MAX)).to_string();
-    let checkpoint = &newer.checkpoint;
+    let Judged { checkpoint, witnesses, .. } = &shown.judged;
     if broker.terminal.json {
         let witness = |(name, seconds): &(String, u64)| json!({ "name": name, "time": time(*seconds) });
         return broker.terminal.document(&json!({
             "origin": checkpoint.origin,
             "size": checkpoint.size,
             "grown_by": grown_by,
-            "witnesses": newer.witnesses.iter().map(witness).collect::<Vec<_>>(),
+            "witnesses": witnesses.iter().map(witness).collect::<Vec<_>>(),
         }));
     }
     if grown_by.is_none() {
         broker.terminal.say("the first look: there is nothing yet to compare it with");
     }
-    let witnesses: Vec<String> = newer.witnesses.iter().map(|(name, at)| format!("{name} at {}", time(*at))).collect();
+    let witnesses: Vec<String> = witnesses.iter().map(|(name, at)| format!("{name} at {}", time(*at))).collect();
     broker.terminal.facts(&[
         ("log", format!("{}, {} entries", checkpoint.origin, checkpoint.size)),
         ("grown by", grown_by.map_or_else(|| "-".into(), |count| format!("{count} entries since the last look"))),

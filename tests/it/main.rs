@@ -23,3 +23,4 @@ mod sqlite;
 mod tidy;
 mod walks;
 mod wire;
+mod witness;

@@ -9,3 +9,4 @@ mod evidence;
 mod faces;
 mod signals;
 mod walk;
+mod witness;
