@@ -29,9 +29,9 @@ pub struct MonitorArgs {
 
 /// What `--help` says at its end.
 pub(super) const EXAMPLE: &str = "\
-Exit code 0 only if the log was followed. On a split view the two checkpoints are the proof, under the
-log's own signature: the file stays, and the other one is written beside it. Run it from a timer, on a
-machine that whoever runs the broker cannot write to.
+Exit code 0 only if the log was followed. On a split view the two checkpoints are the proof,
+under the log's own key: the file stays, and the other one is written beside it as FILE.conflict.
+Run it from a timer, on a machine that whoever runs the broker cannot write to.
 
 Example:
   leasehold evidence monitor --since seen.checkpoint --keys log.policy";
