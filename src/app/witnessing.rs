@@ -90,3 +90,64 @@ fn beside(log: &Path) -> PathBuf {
     name.push(".cosigned");
     PathBuf::from(name)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tlog::cosignature::Cosigner;
+    use crate::tlog::hash::leaf_hash;
+    use crate::tlog::note::Signer;
+
+    fn log() -> Signer {
+        Signer::generate("log.example", [1; 32]).unwrap()
+    }
+
+    fn cosigner() -> Cosigner {
+        Cosigner::generate("w.example", [4; 32]).unwrap()
+    }
+
+    fn policy(text: &str) -> Result<Policy> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("log.policy");
+        let text = text.replace("{L}", &log().verifier().to_string());
+        fs::write(&file, text.replace("{W}", &cosigner().verifier().to_string())).unwrap();
+        read_policy(&Witness { policy_file: file, ca_file: None }, &log().verifier())
+    }
+
+    #[test]
+    fn a_policy_that_the_broker_could_not_follow_is_refused_with_what_to_do() {
+        assert!(policy("log {L}\nwitness w {W} http://127.0.0.1:1\nquorum w\n").is_ok());
+        assert!(policy("witness w {W} http://127.0.0.1:1\nquorum w\n").is_ok(), "the broker knows its log");
+        let other = Signer::generate("log.example", [2; 32]).unwrap().verifier();
+        for (text, word) in [
+            ("log {L}\nquorum none\n".into(), "leave [witness] out"),
+            ("{L}\n".into(), "leave [witness] out"),
+            ("log {L}\nwitness w {W}\nquorum w\n".into(), "too few witnesses have a URL"),
+            (format!("log {other}\nwitness w {{W}} http://127.0.0.1:1\nquorum w\n"), "add the line `log log.example+"),
+            ("log {L}\nwitness w {W} http://127.0.0.1:1\nquorum v\n".into(), "line 3: v is not defined above"),
+        ] {
+            let said = format!("{:#}", policy(&text).unwrap_err());
+            assert!(said.contains(word) && said.contains("log.policy"), "{said}");
+        }
+    }
+
+    #[test]
+    fn what_was_vouched_for_is_recalled_under_the_policy_of_today() {
+        let folder = tempfile::tempdir().unwrap();
+        let kept = KeptFile::at(beside(&folder.path().join("log.db")));
+        assert!(kept.path().ends_with("log.db.cosigned"));
+        let strict = policy("log {L}\nwitness w {W} http://127.0.0.1:1\nquorum w\n").unwrap();
+        let recall = || recall(&kept, &strict, &log().verifier());
+        assert_eq!(recall().unwrap(), (None, None), "nobody has vouched yet");
+        let checkpoint = Checkpoint { origin: "log.example".into(), size: 7, root: leaf_hash(b"root") };
+        let text = checkpoint.sign(&log()) + &cosigner().cosign(&checkpoint.body(), 9);
+        kept.keep(&text).unwrap();
+        let vouched = Vouched { checkpoint: checkpoint.clone(), text };
+        assert_eq!(recall().unwrap(), (Some(checkpoint.clone()), Some(vouched)));
+        kept.keep(&checkpoint.sign(&log())).unwrap();
+        assert_eq!(recall().unwrap(), (Some(checkpoint.clone()), None), "still what the log must begin with");
+        let forged = Signer::generate("log.example", [2; 32]).unwrap();
+        kept.keep(&checkpoint.sign(&forged)).unwrap();
+        assert!(recall().unwrap_err().to_string().contains("is no checkpoint of this log"));
+    }
+}

@@ -106,7 +106,7 @@ impl Plan {
     /// One hash: the root of the tree of the first `size` leaves.
     #[must_use]
     pub fn root(size: u64) -> Self {
-        Self(vec![0..size])
+        Self(std::iter::once(0..size).collect())
     }
 
     /// The full tiles that [`Plan::read`] will ask a [`TiledNodes`] with this edge for.

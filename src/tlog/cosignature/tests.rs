@@ -65,7 +65,8 @@ fn a_cosignature_holds_for_its_text_its_time_and_its_key_only() {
     assert_eq!(time_in(W1_LINE, &BODY.replace("20852163", "20852164"), &w1), None, "another size");
     assert_eq!(time_in(W1_LINE, &format!("{BODY}extension\n"), &w1), None, "another text");
     assert_eq!(time_in(W1_LINE, BODY, &w2), None, "another key");
-    let changed: [(&str, fn(&mut Vec<u8>)); 5] = [
+    type Change = fn(&mut Vec<u8>);
+    let changed: [(&str, Change); 5] = [
         ("a later time", |bytes| bytes[11] += 1),
         ("a time beyond 2^63", |bytes| bytes[4] |= 0x80),
         ("another signature", |bytes| bytes[75] ^= 1),

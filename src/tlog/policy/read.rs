@@ -18,7 +18,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Policy, PolicyError> {
     if bytes.len() > POLICY_BYTES_MAX {
         return Err(PolicyError { line: 1, what: format!("a policy is at most {POLICY_BYTES_MAX} bytes") });
     }
-    let items: Vec<(usize, Vec<&[u8]>)> = lines(bytes)?;
+    let items = lines(bytes)?;
     if let [(line, words)] = items.as_slice()
         && let [word] = words.as_slice()
     {
@@ -34,8 +34,10 @@ pub(super) fn read(bytes: &[u8]) -> Result<Policy, PolicyError> {
     Ok(Policy { logs, witnesses, groups, quorum: quorum.ok_or_else(missing)? })
 }
 
-/// Lines with something on them, as numbers and words.
-fn lines(bytes: &[u8]) -> Result<Vec<(usize, Vec<&[u8]>)>, PolicyError> {
+/// Number and words of a line that has some.
+type Item<'b> = (usize, Vec<&'b [u8]>);
+
+fn lines(bytes: &[u8]) -> Result<Vec<Item<'_>>, PolicyError> {
     let mut items = Vec::new();
     for (at, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
         if line.iter().any(|byte| matches!(byte, 0..=8 | 10..=31 | 127)) {

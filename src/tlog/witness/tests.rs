@@ -148,13 +148,17 @@ fn who_signed_and_for_which_log_is_looked_at_before_anything_else() {
     assert_eq!(decided(&good, &[other_key.verifier(), ours.clone()]), Ok(()), "a log may have two keys");
     let forged = good.checkpoint_text.replace("\n8\n", "\n9\n");
     assert_eq!(
-        decided(&Request { checkpoint_text: forged, ..good.clone() }, &[ours.clone()]),
+        decided(&Request { checkpoint_text: forged, ..good.clone() }, std::slice::from_ref(&ours)),
         Err(Refusal::UnknownKey)
     );
     let behind = Request { old_size: 9, ..good.clone() };
-    assert_eq!(decided(&behind, &[ours.clone()]), Err(Refusal::Malformed), "an old size beyond the checkpoint's");
+    assert_eq!(
+        decided(&behind, std::slice::from_ref(&ours)),
+        Err(Refusal::Malformed),
+        "an old size beyond the checkpoint's"
+    );
     for text in ["", "log.example\n8\n", "log.example\n8\nroot\n\n\u{2014} x AAAAAAA=\n"] {
         let malformed = Request { checkpoint_text: text.into(), ..good.clone() };
-        assert_eq!(decided(&malformed, &[ours.clone()]), Err(Refusal::Malformed), "{text:?}");
+        assert_eq!(decided(&malformed, std::slice::from_ref(&ours)), Err(Refusal::Malformed), "{text:?}");
     }
 }
