@@ -6,6 +6,8 @@ pub mod commit;
 pub mod cosign;
 pub mod duties;
 pub mod end;
+pub mod erase;
+pub mod export;
 pub mod issue;
 pub mod journal;
 pub mod publish;

@@ -9,6 +9,7 @@ pub mod cosignature;
 pub mod hash;
 pub mod monitor;
 pub mod note;
+pub mod peaks;
 pub mod policy;
 pub mod proof;
 pub mod receipt;

@@ -115,6 +115,7 @@ reasons! {
     CredentialUnknown "CREDENTIAL_UNKNOWN" FailedPrecondition 0 "declare the credential in the estate, or correct its name"
     DigestMismatch "DIGEST_MISMATCH" FailedPrecondition 0 "show the task again and approve the digest that it shows now"
     CredentialChanged "CREDENTIAL_CHANGED" FailedPrecondition 0 "request a new task: the credential changed in the estate since this one was requested"
+    OpeningInUse "OPENING_IN_USE" FailedPrecondition 0 "erase it when the task and its leases are settled: until then the broker needs it"
     EstateMoved "ESTATE_MOVED" FailedPrecondition 0 "plan again: the estate changed since"
     // Repeats.
     AlreadyIssued "ALREADY_ISSUED" AlreadyExists 0 "the secret is given once; name the lease in supersedes to get a new one"

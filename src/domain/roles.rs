@@ -56,6 +56,8 @@ pub const CALLS: &[Call] = &[
     x509("leasehold.v1.EstateService/ApplyEstate", &[Operator]),
     call("leasehold.v1.EstateService/GetEstate", &[Operator, Auditor, Scorer]),
     call("leasehold.v1.EstateService/PlanEstate", &[Operator]),
+    x509("leasehold.v1.EvidenceService/EraseOpening", &[Operator]),
+    call("leasehold.v1.EvidenceService/Export", &[Operator, Auditor]),
     call("leasehold.v1.EvidenceService/GetCheckpoint", &[Anyone]),
     call("leasehold.v1.EvidenceService/GetConsistencyProof", &[Anyone]),
     call("leasehold.v1.EvidenceService/GetReceipt", &[Workload, Approver, Operator, Auditor, Scorer]),

@@ -6,8 +6,11 @@
 
 pub mod agenda;
 pub mod approval;
+pub mod ask;
 pub mod broker;
 pub mod command;
+pub mod counts;
+pub mod erasure;
 pub mod estate_group;
 pub mod issue;
 mod knock;
@@ -49,6 +52,10 @@ pub struct State {
     pub leases: OrdMap<LeaseId, Lease>,
     /// Requests that a repeat must find.
     pub requests: OrdMap<Digest, repeat::Remembered>,
+    /// Entries by type.
+    pub counts: counts::Counts,
+    /// Erasures that wait for a second person, by index of the entry.
+    pub erasures: OrdMap<u64, erasure::Pending>,
     /// Leases whose end is not proven within its bound.
     pub unproven: OrdSet<LeaseId>,
     pub(in crate::domain::state) group: Option<Group>,
@@ -104,6 +111,10 @@ impl State {
             Command::Note(body) | Command::NoteOf { body, .. } => {
                 Ok(Decided::one(Draft::new(body.clone()), Reply::Done))
             }
+            Command::Count => Ok(match self.count_now() {
+                Some(counted) => Decided::one(Draft::new(counted), Reply::Done),
+                None => Decided::nothing(Reply::Done),
+            }),
         }
     }
 
@@ -119,6 +130,7 @@ impl State {
             Ask::RenewLease(ask) => self.decide_renew(caller, ask, bench),
             Ask::RevokeLease(lease) => self.decide_revoke(caller, *lease, bench),
             Ask::ApplyEstate(ask) => self.decide_estate(ask, bench),
+            Ask::EraseOpening(ask) => self.decide_erase(caller, ask, bench),
         }
     }
 
@@ -168,6 +180,7 @@ impl State {
         self.time = entry.time;
         self.forget_lapsed();
         self.apply_body(&about)?;
+        self.counts.add(entry.body.kind());
         self.size = index + 1;
         Ok(())
     }
@@ -175,12 +188,15 @@ impl State {
     fn apply_body(&mut self, about: &About<'_>) -> Result<(), Broken> {
         match &about.entry.body {
             Body::LogStarted(body) => self.apply_log_started(about, body),
+            Body::LogCounted(body) => self.apply_counted(about, body),
             Body::BrokerActivated(body) => self.apply_activated(about, body),
             Body::BrokerStopped(_) | Body::AccessDenied(_) | Body::AccessRefused(_) | Body::EvidenceRead(_) => Ok(()),
             Body::OrphanFound(body) => {
                 self.apply_orphan(body);
                 Ok(())
             }
+            Body::EvidenceErasureRequested(body) => self.apply_erasure_requested(about, body),
+            Body::EvidenceErased(body) => self.apply_erased(about, body),
             Body::EstateItemSet(body) => self.apply_item_set(body),
             Body::EstateItemRemoved(body) => self.apply_item_removed(body),
             Body::EstateApplied(body) => self.apply_estate(about, body),

@@ -6,7 +6,6 @@
 use super::World;
 use super::{publish, tree};
 use crate::domain::base::Time;
-use crate::domain::entry::Entry;
 use crate::domain::reason::{Denial, Reason};
 use crate::ports::{Fault, LogStore};
 use crate::tlog::checkpoint::Checkpoint;
@@ -133,11 +132,7 @@ impl Witnessed {
 /// `LOG_UNAVAILABLE` if the store cannot be read.
 pub async fn unwitnessed_since(world: &World) -> Result<Option<Time>, Denial> {
     let Some(first) = publish::page(world, world.witnessed.size(), 1).await?.pop() else { return Ok(None) };
-    let entry = Entry::read(&first.bytes);
-    entry.map(|entry| Some(entry.time)).map_err(|error| {
-        tracing::error!(index = first.index, %error, "an entry of the log cannot be read");
-        Denial::new(Reason::Internal, format!("entry {} cannot be read", first.index))
-    })
+    Ok(Some(publish::entry(&first)?.time))
 }
 
 /// Whether the log up to `edge` begins with the log that witnesses vouched for.

@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod estate;
+pub mod evidence;
 pub mod lease;
 pub mod log;
 pub mod task;

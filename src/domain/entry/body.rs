@@ -1,10 +1,11 @@
 //! The closed list of entry types, version 1. One macro makes the enum, the names, the writer and
 //! the reader, so that none of them can forget a type.
 
-use super::bodies::{access, estate, lease, log, task, token};
+use super::bodies::{access, estate, evidence, lease, log, task, token};
 use super::{Entry, NotAnEntry};
-use crate::domain::base::TaskId;
-use serde_json::value::RawValue;
+use crate::domain::base::{LeaseId, TaskId};
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
 
 macro_rules! types {
     ($($(#[$doc:meta])* $variant:ident $name:literal $body:path,)*) => {
@@ -12,6 +13,23 @@ macro_rules! types {
         #[derive(Debug, Clone, PartialEq)]
         pub enum Body {
             $($(#[$doc])* $variant($body),)*
+        }
+
+        /// The types alone.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Type {
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl Type {
+            /// Every type, in the order of the list.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// Its name, such as `lease.issued`.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name),* }
+            }
         }
 
         impl Body {
@@ -24,11 +42,17 @@ macro_rules! types {
                 match self { $(Self::$variant(_) => $name),* }
             }
 
-            /// Reads the fields of a type; `None` for a type that is not in the list.
-            pub(super) fn read(name: &str, what: &RawValue) -> Result<Option<Self>, serde_json::Error> {
+            /// The type alone.
+            #[must_use]
+            pub const fn kind(&self) -> Type {
+                match self { $(Self::$variant(_) => Type::$variant),* }
+            }
+
+            /// Reads the fields of a type; `None`, and they are passed over, for a type that is not in the list.
+            pub(super) fn read<'de, D: Deserializer<'de>>(name: &str, what: D) -> Result<Option<Self>, D::Error> {
                 Ok(Some(match name {
-                    $($name => Self::$variant(serde_json::from_str(what.get())?),)*
-                    _ => return Ok(None),
+                    $($name => Self::$variant(Deserialize::deserialize(what)?),)*
+                    _ => return IgnoredAny::deserialize(what).map(|_| None),
                 }))
             }
 
@@ -48,6 +72,8 @@ macro_rules! types {
 types! {
     /// The log begins.
     LogStarted "log.started" log::LogStarted,
+    /// How many entries of each type there are.
+    LogCounted "log.counted" log::Counted,
     /// A broker took the log over.
     BrokerActivated "broker.activated" log::BrokerActivated,
     /// A broker laid the log down in order.
@@ -101,7 +127,11 @@ types! {
     /// A backend credential with our tag that the log did not account for.
     OrphanFound "orphan.found" access::OrphanFound,
     /// Someone read the log.
-    EvidenceRead "evidence.read" access::EvidenceRead,
+    EvidenceRead "evidence.read" evidence::Read,
+    /// One of two people wants openings erased.
+    EvidenceErasureRequested "evidence.erasure_requested" evidence::ErasureRequested,
+    /// Openings were erased.
+    EvidenceErased "evidence.erased" evidence::Erased,
 }
 
 impl Body {
@@ -120,7 +150,27 @@ impl Body {
                 | Self::LeaseIntended(_)
                 | Self::LeaseRenewed(_)
                 | Self::LeaseRevocationRequested(_)
+                | Self::EvidenceErasureRequested(_)
+                | Self::EvidenceErased(_)
         )
+    }
+
+    /// The lease that an entry names as its own subject.
+    #[must_use]
+    pub const fn lease(&self) -> Option<LeaseId> {
+        Some(match self {
+            Self::LeaseIntended(body) => body.lease,
+            Self::LeaseIssued(body) => body.lease,
+            Self::LeaseNotIssued(body) => body.lease,
+            Self::LeaseRenewed(body) => body.lease,
+            Self::LeaseRevocationRequested(body) => body.lease,
+            Self::LeaseRevocationAccepted(body) => body.lease,
+            Self::LeaseRevoked(body) => body.lease,
+            Self::LeaseUnproven(body) => body.lease,
+            Self::LeaseExpired(body) => body.lease,
+            Self::OrphanFound(body) => body.lease,
+            _ => return None,
+        })
     }
 
     /// The task that an entry names as its own subject.

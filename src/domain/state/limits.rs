@@ -4,6 +4,8 @@ use crate::domain::base::Span;
 
 /// Longest wait for an approval.
 pub const PENDING_MAX: Span = Span::from_seconds(24 * 3_600);
+/// Erasures that wait for a second person at once.
+pub const ERASURES_MAX: usize = 64;
 /// Longest life of an approval.
 pub const APPROVAL_MAX: Span = Span::from_seconds(24 * 3_600);
 /// Shortest window of a task, in seconds.

@@ -46,6 +46,11 @@ pub enum Outcome {
     Secret(TaskId, LeaseId),
     /// An estate version.
     Estate(u64),
+    /// An erasure, asked for or done.
+    Erasure {
+        /// Whether it is done.
+        done: bool,
+    },
 }
 
 /// A task that is gone: over, and nothing of it is left to prove.
@@ -65,7 +70,7 @@ impl Outcome {
     const fn open_task(self) -> Option<TaskId> {
         match self {
             Self::Task(task) | Self::Approval(task) | Self::Lease(task, _) | Self::Secret(task, _) => Some(task),
-            Self::Over(_) | Self::Estate(_) => None,
+            Self::Over(_) | Self::Estate(_) | Self::Erasure { .. } => None,
         }
     }
 }
@@ -83,6 +88,7 @@ impl State {
             (Outcome::Over(over), _) => Ok(Some(Reply::Over(over))),
             (Outcome::Lease(_, lease) | Outcome::Secret(_, lease), _) => Ok(Some(Reply::Lease(lease))),
             (Outcome::Estate(version), _) => Ok(Some(Reply::Estate(version))),
+            (Outcome::Erasure { done }, _) => Ok(Some(Reply::Erasure { done })),
         }
     }
 

@@ -92,6 +92,7 @@ impl Writer {
             let decided = self.decide_one(&mut working, waiting.proposal, reading);
             answers.push((waiting.answer, decided));
         }
+        working.count(reading.time);
         match self.commit(working).await {
             Ok(published) => {
                 release(answers, &published);
@@ -206,6 +207,14 @@ impl Working {
         Ok(())
     }
 
+    /// Writes the numbers of entries down, now and then.
+    fn count(&mut self, now: Time) {
+        let Some(counted) = self.next.state.count_due() else { return };
+        let at = now.max(self.next.state.time);
+        // It is asked for again by the next batch.
+        let _ = self.append(vec![Draft::new(counted)], &(Actor::broker(), None), at, Vec::new());
+    }
+
     /// The entry at `index`, if it is one of this batch.
     fn recorded(&self, index: u64) -> Option<Recorded> {
         let place = usize::try_from(index.checked_sub(self.base)?).ok()?;
@@ -245,7 +254,7 @@ fn actor_of(command: &Command) -> (Actor, Option<RequestMark>) {
             None => (Actor::broker(), None),
         },
         Command::NoteOf { caller, .. } => (Actor::caller(&caller.subject, &caller.connection.to_string()), None),
-        Command::Found(_) | Command::Passed(_) | Command::Note(_) => (Actor::broker(), None),
+        Command::Found(_) | Command::Passed(_) | Command::Note(_) | Command::Count => (Actor::broker(), None),
     }
 }
 

@@ -38,14 +38,3 @@ body!(
         lease: LeaseId,
     }
 );
-body!(
-    /// Someone with the auditor's or operator's role read the log.
-    EvidenceRead {
-        /// Full name of the call.
-        call: String,
-        /// First index.
-        from: u64,
-        /// Number of entries delivered at most.
-        limit: u64,
-    }
-);

@@ -1,6 +1,7 @@
 //! The log itself and the brokers that write it.
 
 use super::body;
+use std::collections::BTreeMap;
 
 body!(
     /// First entry of every log.
@@ -28,5 +29,13 @@ body!(
     BrokerStopped {
         /// The epoch that ends.
         epoch: u64,
+    }
+);
+body!(
+    /// How many entries of each type stand before this one: what is shown of a type can be counted
+    /// against it, so that nothing can be left out.
+    Counted {
+        /// Type name to number; types without an entry are left out.
+        counts: BTreeMap<String, u64>,
     }
 );

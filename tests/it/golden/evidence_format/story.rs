@@ -1,10 +1,10 @@
 //! A made-up log that breaks no law and holds at least one entry of each type: what a broker would have written,
 //! with fixed ids, salts, times and key. Every entry is folded as it is written.
 
-use leasehold::audit::bundle::{Disclosed, Head, Line};
+use leasehold::audit::bundle::{Disclosed, Head, Shown};
 use leasehold::domain::base::{Digest, LeaseId, Name, Span, SpiffeId, TaskId, Time};
 use leasehold::domain::entry::bodies::lease::{Assurance, EndCause, NotIssuedCause, Revocability};
-use leasehold::domain::entry::bodies::{access, estate, lease, log, task, token};
+use leasehold::domain::entry::bodies::{access, estate, evidence, lease, log, task, token};
 use leasehold::domain::entry::{Actor, Body, Commitments, Entry, Opening, RequestMark};
 use leasehold::domain::estate::{Document, plan};
 use leasehold::domain::reason::Reason;
@@ -31,6 +31,7 @@ const ORIGIN: &str = "log.example.org/golden";
 const BOT: &str = "spiffe://example.org/agent/billing-bot";
 const LEAD: &str = "spiffe://example.org/people/payments-lead";
 const OPERATOR: &str = "spiffe://example.org/people/platform-lead";
+const DEPUTY: &str = "spiffe://example.org/people/platform-deputy";
 const AUDITOR: &str = "spiffe://example.org/people/auditor";
 const STRANGER: &str = "spiffe://example.org/agent/stranger";
 /// The entry that the golden receipt proves.
@@ -115,12 +116,14 @@ impl Story {
     }
 
     pub(super) fn bundle(&self) -> String {
-        let mut lines = vec![serde_json::to_string(&Head::new(self.checkpoint())).unwrap()];
-        for (index, (entry, openings)) in self.entries.iter().zip(&self.openings).enumerate() {
-            let disclosed = openings.iter().map(|o| Disclosed::new(&o.field, &o.salt, &o.value)).collect();
-            lines.push(serde_json::to_string(&Line::new(index as u64, entry, disclosed).unwrap()).unwrap());
+        let mut bundle = Head::new(self.checkpoint(), None).to_line();
+        for (index, (entry, openings)) in (0..).zip(self.entries.iter().zip(&self.openings)) {
+            let mut openings: Vec<_> = openings.iter().map(|o| Disclosed::new(&o.field, &o.salt, &o.value)).collect();
+            openings.sort_by(|one, other| one.field.cmp(&other.field));
+            let line = Shown { entry, index, leaf: leaf_hash(entry), openings }.to_line();
+            bundle.push_str(std::str::from_utf8(&line).unwrap());
         }
-        lines.join("\n") + "\n"
+        bundle
     }
 
     fn checkpoint(&self) -> String {
@@ -275,10 +278,27 @@ impl Story {
         self.by(STRANGER, None, access::Denied { call, reason: Reason::AgentUnknown, target });
         let counts = BTreeMap::from([("HANDSHAKE_FAILED".to_owned(), 2), ("SVID_EXPIRED".to_owned(), 1)]);
         self.broker(None, access::Refused { counts, since: self.at(0) });
+        let target = Some("credential ledger-ro".to_owned());
+        let export = "leasehold.v1.EvidenceService/Export".to_owned();
+        self.by(AUDITOR, None, evidence::Read { call: export, from: 0, limit: 100, target });
         let call = "leasehold.v1.EvidenceService/StreamEntries".to_owned();
         let by_token = Actor { key_id: Some("key-1".into()), issuer_key: None, serial: None, ..person(AUDITOR) };
-        self.tell(by_token, None, &[], access::EvidenceRead { call, from: 0, limit: 100 });
+        self.tell(by_token, None, &[], evidence::Read { call, from: 0, limit: 100, target: None });
+        self.erasure();
+        self.broker(None, self.state.counts.body());
         self.broker(None, log::BrokerStopped { epoch: 1 });
+    }
+
+    /// Two people erase the engine's name of a lease that is settled; its opening is in no bundle any more.
+    fn erasure(&mut self) {
+        let index = self.index_of("lease.issued");
+        let fields = vec!["engine_lease".to_owned()];
+        let (lease, task) = (Some(lease_id(1)), Some(task_id(1)));
+        let asked = evidence::ErasureRequested { fields: fields.clone(), index, lease, task };
+        let sensitive = [("justification", "the retention of 90 days is over")];
+        let requested = self.tell(person(OPERATOR), Some(index), &sensitive, asked);
+        self.by(DEPUTY, Some(requested), evidence::Erased { fields, index, requested });
+        self.openings[usize::from(count(index))].retain(|opening| opening.field != "engine_lease");
     }
 
     fn request(&mut self, number: u8) -> u64 {
