@@ -6,6 +6,10 @@ use axum::http::header::CONTENT_TYPE;
 use axum::routing::post;
 use leasehold::adapters::witness::HttpWitness;
 use leasehold::ports::{FaultKind, Witness as _, WitnessAnswer};
+use rcgen::{CertifiedKey, generate_simple_self_signed};
+use std::path::Path;
+use std::sync::Arc;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 /// What a server that always answers so is taken for.
@@ -68,4 +72,41 @@ async fn nobody_there_is_tried_again() {
     drop(listener);
     let witness = HttpWitness::new("w1", &format!("http://{address}"), None).unwrap();
     assert_eq!(witness.add_checkpoint(String::new()).await.unwrap_err().kind, FaultKind::Transient);
+}
+
+/// TLS with a certificate of its own before a server that cosigns nothing; its address and the PEM.
+async fn behind_tls() -> (String, String) {
+    let CertifiedKey { cert, signing_key } = generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let key = rustls::pki_types::PrivatePkcs8KeyDer::from(signing_key.serialize_der());
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let config = config.with_no_client_auth().with_single_cert(vec![cert.der().clone()], key.into()).unwrap();
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let Ok(mut inside) = acceptor.accept(stream).await else { continue };
+            let mut request = vec![0; 1024];
+            let _ = inside.read(&mut request).await;
+            let _ = inside.write_all(b"HTTP/1.1 422 No\r\ncontent-length: 0\r\n\r\n").await;
+        }
+    });
+    (address, cert.pem())
+}
+
+#[tokio::test]
+async fn over_tls_only_the_named_authority_is_believed() {
+    let (address, pem) = behind_tls().await;
+    let folder = tempfile::tempdir().unwrap();
+    let (right, wrong) = (folder.path().join("right.pem"), folder.path().join("wrong.pem"));
+    std::fs::write(&right, pem).unwrap();
+    std::fs::write(&wrong, behind_tls().await.1).unwrap();
+    let asked = async |ca_file: &Path| {
+        let witness = HttpWitness::new("w1", &address, Some(ca_file)).unwrap();
+        witness.add_checkpoint("old 0\n\n".into()).await.map_err(|fault| fault.kind)
+    };
+    assert_eq!(asked(&right).await, Ok(WitnessAnswer::ProofRefused));
+    assert_eq!(asked(&wrong).await, Err(FaultKind::Transient));
+    assert!(HttpWitness::new("w1", &address, Some(&folder.path().join("missing.pem"))).is_err());
 }

@@ -315,6 +315,19 @@ async fn once_found_out_nothing_more_is_issued() {
 }
 
 #[tokio::test]
+async fn a_monitor_that_asks_for_no_witness_still_finds_what_it_was_shown_itself() {
+    let crime = Crime::scene().await;
+    std::fs::write(crime.monitor.path().join("policy"), format!("{}\n", log_key().verifier())).unwrap();
+    let (code, said) = crime.monitor(&crime.broker).await;
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("by nobody"), "{said}");
+    let broker = crime.forged_broker(&crime.without_the_issuance().await, None).await;
+    let (code, said) = crime.monitor(&broker).await;
+    assert_eq!(code, 1);
+    assert!(said.contains("split view"), "{said}");
+}
+
+#[tokio::test]
 async fn the_first_look_of_a_monitor_is_believed_and_kept() {
     let crime = Crime::scene().await;
     let folder = tempfile::tempdir().unwrap();
