@@ -41,6 +41,7 @@ impl Through {
     /// `now`: not before the last entry of the log.
     pub(crate) async fn start(file: &Path, now: Time) -> Result<Self> {
         let parts = Parts {
+            vouched: None,
             store: Arc::new(SqliteStore::open(file)?),
             clock: Arc::new(Still(now)),
             signer: crate::story::signer()?,

@@ -20,6 +20,7 @@ use tokio::task::JoinHandle;
 
 async fn start(disk: &SimDisk) -> (Journal, JoinHandle<()>) {
     let parts = Parts {
+        vouched: None,
         store: Arc::new(disk.open()),
         clock: Arc::new(TestClock::default()),
         signer: Signer::generate("log.example/test", [7; 32]).unwrap(),
