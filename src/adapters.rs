@@ -2,6 +2,7 @@
 
 mod outgoing_tls;
 pub mod probes;
+pub mod shelf;
 pub mod spire;
 pub mod sqlite;
 pub mod system;

@@ -8,6 +8,7 @@ pub mod fault;
 pub mod log_store;
 pub mod probe;
 pub mod secret_engine;
+pub mod shelf;
 pub mod survey;
 pub mod trust_source;
 
@@ -20,5 +21,6 @@ pub use secret_engine::{
     Accessor, EngineHealth, EngineLease, MadeToken, MintOrder, MintOutcome, Minted, RevocationProof, SecretEngine,
     TokenSpec,
 };
+pub use shelf::Shelf;
 pub use survey::Surveyor;
 pub use trust_source::{TrustSource, TrustStanding, TrustTrouble, TrustTroubleKind};
