@@ -11,6 +11,7 @@ pub mod publish;
 pub mod receipt;
 pub mod refusals;
 pub mod renew;
+pub mod snapshot;
 pub mod tokens;
 pub mod view;
 

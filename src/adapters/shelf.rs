@@ -63,7 +63,11 @@ impl Shelf for FileShelf {
         let _one_at_a_time = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let (file, draft) = (self.file(name), self.file(&format!("{name}.draft")));
         check_room(&self.log, bytes.len() as u64)?;
-        let put = write(&draft, bytes).and_then(|()| fs::rename(&draft, &file)).and_then(|()| sync_folder(&file));
+        let put = write(&draft, bytes).and_then(|()| {
+            crate::failpoint!("in_shelf");
+            fs::rename(&draft, &file)?;
+            sync_folder(&file)
+        });
         put.map_err(|error| {
             // It may not even be there.
             let _ = fs::remove_file(&draft);
