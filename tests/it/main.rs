@@ -19,6 +19,7 @@ mod golden;
 mod harness;
 mod real;
 mod sim;
+mod snapshot;
 mod sqlite;
 mod tidy;
 mod walks;

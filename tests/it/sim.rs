@@ -1,3 +1,4 @@
 //! The simulation: ports with behaviour and scripted faults, so that every fault can be had on demand.
 
+pub(crate) mod shelf;
 pub(crate) mod store;

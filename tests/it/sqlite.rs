@@ -1,6 +1,7 @@
 //! The embedded store: the contract of its port, and what only a real process on a real disk shows.
 
 mod child;
+mod shelf;
 
 use crate::contract::log_store::{Bench, Ledger, log_store_contract};
 use child::{Child, Limit};

@@ -117,6 +117,7 @@ pub(super) async fn fold(parts: &Parts) -> Result<Folded, StartError> {
     };
     folded.published.checkpoint = head.checkpoint;
     check_origin(parts, &folded.published.state)?;
+    tracing::info!(entries = size, from_snapshot = folded.snapshot, "the log is folded");
     Ok(folded)
 }
 

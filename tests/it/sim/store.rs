@@ -4,6 +4,10 @@
 use async_trait::async_trait;
 use leasehold::domain::entry::{Commitment, Opening};
 use leasehold::ports::{AppendError, Batch, Fault, FaultKind, Head, LogStore, NewEntry, StoredEntry};
+use leasehold::tlog::checkpoint::Checkpoint;
+use leasehold::tlog::leaf_hash;
+use leasehold::tlog::note::Signer;
+use leasehold::tlog::tree::Edge;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -50,6 +54,20 @@ impl SimDisk {
     /// The next appends go as told, the ones after them well.
     pub(crate) fn script(&self, twists: impl IntoIterator<Item = Twist>) {
         self.content().script.extend(twists);
+    }
+
+    /// A copy as a backup has it that was made when the log had so many entries.
+    pub(crate) fn cut(&self, size: u64, signer: &Signer) -> Self {
+        let (content, mut edge) = (self.content(), Edge::new());
+        let (mut entries, mut tiles) = (Vec::new(), BTreeMap::new());
+        for NewEntry { bytes, openings } in content.entries.iter().take(usize::try_from(size).unwrap()) {
+            let full = edge.push(leaf_hash(bytes)).into_iter();
+            tiles.extend(full.map(|tile| ((tile.level, tile.number), tile.bytes)));
+            entries.push(NewEntry { bytes: bytes.clone(), openings: openings.clone() });
+        }
+        let checkpoint = Checkpoint { origin: signer.name().to_owned(), size, root: edge.root() }.sign(signer);
+        let content = Content { head: Some(Head { size, checkpoint }), entries, tiles, script: VecDeque::new() };
+        Self(Arc::new(Mutex::new(content)))
     }
 
     fn content(&self) -> MutexGuard<'_, Content> {

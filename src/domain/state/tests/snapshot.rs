@@ -1,6 +1,8 @@
 //! What is written of a state is the state: nothing is lost, nothing that follows is written, and no
 //! bytes bring the reader down.
 
+mod closed;
+
 use super::desk::{Desk, ESTATE, name};
 use crate::domain::base::{Digest, LeaseId, Span, SpiffeId, TaskId, Time};
 use crate::domain::entry::Actor;
@@ -8,7 +10,7 @@ use crate::domain::entry::bodies::estate::{ItemJson, ItemSet};
 use crate::domain::entry::bodies::lease::Revocability;
 use crate::domain::estate::{Document, Estate};
 use crate::domain::state::approval::Yes;
-use crate::domain::state::command::{ApplyEstate, EraseOpening};
+use crate::domain::state::ask::{ApplyEstate, EndTask, EraseOpening};
 use crate::domain::state::erasure::Pending;
 use crate::domain::state::lease::{self, Issued};
 use crate::domain::state::repeat::{Kept, Outcome, Over, Remembered};
@@ -171,7 +173,7 @@ fn walk(desk: &mut Desk, step: u8, which: usize) {
         }
         (16, Some(task), _) => {
             let (mark, justification) = (fresh(desk), None);
-            let cancel = Ask::CancelTask(crate::domain::state::command::EndTask { task, justification });
+            let cancel = Ask::CancelTask(EndTask { task, justification });
             drop(desk.ask("people/lead", 2, mark, cancel));
         }
         (17, Some(task), _) if desk.state.leases.is_empty() => desk.token_gone(task),
