@@ -59,11 +59,11 @@ impl Shelf for FileShelf {
         Ok(Some(bytes))
     }
 
-    fn put(&self, name: &str, bytes: &[u8]) -> Result<(), Fault> {
+    fn put(&self, name: &str, parts: &[&[u8]]) -> Result<(), Fault> {
         let _one_at_a_time = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let (file, draft) = (self.file(name), self.file(&format!("{name}.draft")));
-        check_room(&self.log, bytes.len() as u64)?;
-        let put = write(&draft, bytes).and_then(|()| {
+        check_room(&self.log, parts.iter().map(|part| part.len() as u64).sum())?;
+        let put = write(&draft, parts).and_then(|()| {
             crate::failpoint!("in_shelf");
             fs::rename(&draft, &file)?;
             sync_folder(&file)
@@ -92,14 +92,14 @@ fn check_room(log: &Path, bytes: u64) -> Result<(), Fault> {
     Err(Fault::new(FaultKind::Transient, format!("the disk of {} is nearly full", folder.display())))
 }
 
-fn write(draft: &Path, bytes: &[u8]) -> io::Result<()> {
+fn write(draft: &Path, parts: &[&[u8]]) -> io::Result<()> {
     // Whatever a killed process left there may have other rights.
     match fs::remove_file(draft) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
     let mut out = OpenOptions::new().write(true).create_new(true).mode(0o600).open(draft)?;
-    out.write_all(bytes)?;
+    parts.iter().try_for_each(|part| out.write_all(part))?;
     out.sync_all()
 }
 

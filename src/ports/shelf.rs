@@ -11,10 +11,10 @@ pub trait Shelf: Send + Sync {
     /// `Permanent` fault, and are not read.
     fn get(&self, name: &str, bytes_max: u64) -> Result<Option<Vec<u8>>, Fault>;
 
-    /// Puts the bytes in the place of what was there: durable on return, and as a whole or not at
-    /// all. On a fault what was there before is still there, no room is taken by the attempt, and the
-    /// disk is not filled to its brim: where little room is left, nothing is begun (`Transient`).
-    fn put(&self, name: &str, bytes: &[u8]) -> Result<(), Fault>;
+    /// Puts these parts, one after another, in the place of what was there: durable on return. At any
+    /// moment, also after a fault or a crash, the name holds what was there before or all of the new.
+    /// A failed attempt takes no room, and none is begun where little room is left (`Transient`).
+    fn put(&self, name: &str, parts: &[&[u8]]) -> Result<(), Fault>;
 
     /// Where a name lies, as people call it, for sentences that tell them what to do with it.
     fn place(&self, name: &str) -> String;

@@ -200,7 +200,7 @@ impl Journal {
         }
         let formless = || Fault::new(FaultKind::Permanent, "the state has no written form");
         let file = snapshot::write(&published, &parts.signer).ok_or_else(formless)?;
-        parts.shelf.put(snapshot::NAME, &file)?;
+        parts.shelf.put(snapshot::NAME, &file.parts())?;
         size.store(published.state.size, Ordering::SeqCst);
         Ok(())
     }

@@ -56,12 +56,26 @@ pub(super) struct Vouched<'b> {
     content: &'b [u8],
 }
 
+/// What makes up a file.
+pub(super) struct File {
+    note: String,
+    edge: Vec<u8>,
+    state: Vec<u8>,
+}
+
+impl File {
+    /// In the order in which they stand. They may be large: nobody copies them into one.
+    pub(super) fn parts(&self) -> [&[u8]; 3] {
+        [self.note.as_bytes(), &self.edge, &self.state]
+    }
+}
+
 /// The file over what is published; `None` if the state has no written form.
-pub(super) fn write(published: &Published, signer: &Signer) -> Option<Vec<u8>> {
-    let content = [published.edge.to_bytes(), published.state.to_snapshot()?].concat();
-    let head = TreeHead { size: published.state.size, root: published.edge.root() };
-    let note = note::sign(&text(signer.name(), &head, FORM, &Digest::of(&[&content])), &[signer]).ok()?;
-    Some([note.into_bytes(), content].concat())
+pub(super) fn write(published: &Published, signer: &Signer) -> Option<File> {
+    let (edge, state) = (published.edge.to_bytes(), published.state.to_snapshot()?);
+    let text = text(signer.name(), &published.edge.head(), FORM, &Digest::of(&[&edge, &state]));
+    let note = note::sign(&text, &[signer]).ok()?;
+    Some(File { note, edge, state })
 }
 
 /// Opens the note of a file.

@@ -14,22 +14,22 @@ const MANY: u64 = 1 << 20;
 pub(crate) fn what_was_never_put_is_not_there(bench: &impl Bench) {
     let shelf = bench.open();
     assert_eq!(shelf.get("a", MANY).unwrap(), None);
-    shelf.put("a", b"something").unwrap();
+    shelf.put("a", &[b"some", b"thing"]).unwrap();
     assert_eq!(shelf.get("b", MANY).unwrap(), None);
-    assert!(shelf.get("a", MANY).unwrap().is_some());
+    assert_eq!(shelf.get("a", MANY).unwrap().unwrap(), b"something");
 }
 
 pub(crate) fn what_was_put_last_is_there_after_opening_again(bench: &impl Bench) {
     for bytes in [vec![7; 100_000], b"short".to_vec(), Vec::new(), vec![0, 255, 10]] {
-        bench.open().put("a", &bytes).unwrap();
+        bench.open().put("a", &[&bytes]).unwrap();
         assert_eq!(bench.open().get("a", MANY).unwrap(), Some(bytes));
     }
 }
 
 pub(crate) fn names_do_not_touch_each_other(bench: &impl Bench) {
     let shelf = bench.open();
-    shelf.put("a", b"one").unwrap();
-    shelf.put("b", b"two").unwrap();
+    shelf.put("a", &[b"one"]).unwrap();
+    shelf.put("b", &[b"two"]).unwrap();
     assert_eq!(shelf.get("a", MANY).unwrap().unwrap(), b"one");
     assert_eq!(shelf.get("b", MANY).unwrap().unwrap(), b"two");
     assert_ne!(shelf.place("a"), shelf.place("b"));
@@ -38,7 +38,7 @@ pub(crate) fn names_do_not_touch_each_other(bench: &impl Bench) {
 
 pub(crate) fn more_than_the_reader_takes_is_not_read(bench: &impl Bench) {
     let shelf = bench.open();
-    shelf.put("a", &[1; 100]).unwrap();
+    shelf.put("a", &[&[1; 100]]).unwrap();
     assert_eq!(shelf.get("a", 100).unwrap().unwrap().len(), 100);
     assert_eq!(shelf.get("a", 99).unwrap_err().kind, FaultKind::Permanent);
 }
@@ -48,7 +48,7 @@ pub(crate) fn many_writers_leave_what_one_of_them_put(bench: &impl Bench) {
     std::thread::scope(|scope| {
         for number in 0..8_u8 {
             let shelf = &shelf;
-            scope.spawn(move || shelf.put("a", &vec![number; 10_000 + usize::from(number)]).unwrap());
+            scope.spawn(move || shelf.put("a", &[&vec![number; 10_000 + usize::from(number)]]).unwrap());
         }
     });
     let found = shelf.get("a", MANY).unwrap().unwrap();

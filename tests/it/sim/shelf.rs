@@ -55,13 +55,13 @@ impl Shelf for SimShelf {
         Ok(found)
     }
 
-    fn put(&self, name: &str, bytes: &[u8]) -> Result<(), Fault> {
+    fn put(&self, name: &str, parts: &[&[u8]]) -> Result<(), Fault> {
         let mut content = self.content();
         content.puts += 1;
         if content.broken {
             return Err(Fault::new(FaultKind::Transient, "the simulated shelf was told to be full"));
         }
-        content.files.insert(name.to_owned(), bytes.to_vec());
+        content.files.insert(name.to_owned(), parts.concat());
         Ok(())
     }
 

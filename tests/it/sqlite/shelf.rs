@@ -42,7 +42,7 @@ fn a_file_beside_the_log_is_for_its_owner_alone_and_has_no_draft_left() {
     let (draft, elsewhere) = (home.path().with_file_name("log.db.snapshot.draft"), home.path().with_file_name("else"));
     fs::write(&elsewhere, "not to be written over").unwrap();
     std::os::unix::fs::symlink(&elsewhere, draft).unwrap();
-    shelf.put("snapshot", b"bytes").unwrap();
+    shelf.put("snapshot", &[b"bytes"]).unwrap();
     assert_eq!(files(&home.path()), ["else", "log.db.snapshot"]);
     assert_eq!(fs::read(&elsewhere).unwrap(), b"not to be written over");
     let file = home.path().with_file_name("log.db.snapshot");
@@ -59,7 +59,7 @@ fn what_is_no_file_is_not_read() {
     let fault = shelf.get("snapshot", 10).unwrap_err();
     assert_eq!(fault.kind, FaultKind::Permanent);
     assert!(fault.to_string().contains("log.db.snapshot is not a file"), "{fault}");
-    assert_eq!(shelf.put("snapshot", b"bytes").unwrap_err().kind, FaultKind::Transient);
+    assert_eq!(shelf.put("snapshot", &[b"bytes"]).unwrap_err().kind, FaultKind::Transient);
     assert_eq!(files(&home.path()), ["log.db.snapshot"], "no draft is left");
 }
 
@@ -67,8 +67,8 @@ fn what_is_no_file_is_not_read() {
 fn a_write_that_breaks_off_leaves_what_was_there_and_no_draft() {
     if let Some(log) = child::log_path() {
         let shelf = FileShelf::beside(&log).unwrap();
-        shelf.put("snapshot", &[1; 100_000]).unwrap();
-        let fault = shelf.put("snapshot", &[2; 1_000_000]).unwrap_err();
+        shelf.put("snapshot", &[&[1; 100_000]]).unwrap();
+        let fault = shelf.put("snapshot", &[&[2; 1_000_000]]).unwrap_err();
         assert_eq!(fault.kind, FaultKind::Transient);
         assert_eq!(files(&log), ["log.db.snapshot"]);
         assert_eq!(shelf.get("snapshot", 200_000).unwrap(), Some(vec![1; 100_000]));
@@ -84,8 +84,8 @@ fn a_write_that_breaks_off_leaves_what_was_there_and_no_draft() {
 fn what_can_be_made_again_does_not_take_the_last_room_of_the_disk() {
     if let Some(log) = child::log_path() {
         let shelf = FileShelf::beside(&log).unwrap();
-        shelf.put("snapshot", &[1; 1_000_000]).unwrap();
-        let fault = shelf.put("snapshot", &vec![2; 20_000_000]).unwrap_err();
+        shelf.put("snapshot", &[&[1; 1_000_000]]).unwrap();
+        let fault = shelf.put("snapshot", &[&vec![2; 20_000_000]]).unwrap_err();
         assert_eq!(fault.kind, FaultKind::Transient);
         assert!(fault.to_string().contains("is nearly full"), "{fault}");
         assert_eq!(files(&log), ["log.db.snapshot"]);

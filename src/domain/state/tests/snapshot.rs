@@ -205,9 +205,42 @@ fn at(seconds: i64) -> Time {
     Time::from_unix_seconds(1_800_000_000 + seconds)
 }
 
+/// The estate of the sample alone: other tests need other ones by and by.
+const DECLARED: &str = r#"
+[team.payments]
+members = ["spiffe://example.org/people/lead"]
+[role.operator]
+members = ["spiffe://example.org/people/operator"]
+[agent.billing-bot]
+spiffe_id = "spiffe://example.org/agent/billing-bot"
+owner = "payments"
+class = "ai-agent"
+environment = "prod"
+purpose = "reconcile invoices"
+[credential.ledger-ro]
+kind = "database"
+path = "database/creds/ledger-ro"
+max_ttl = "10m"
+owner = "payments"
+sensitivity = "high"
+probe = { postgres = { dsn_credential = "ledger-probe" } }
+[credential.ledger-probe]
+kind = "kv"
+path = "secret/data/ledger-probe"
+max_ttl = "1h"
+owner = "payments"
+sensitivity = "high"
+[credential.motd]
+kind = "kv"
+path = "secret/data/motd"
+max_ttl = "1h"
+owner = "payments"
+sensitivity = "low"
+"#;
+
 /// One of everything, made by hand: what the fold makes of the same entries may change, this does not.
 fn sample() -> State {
-    let document = Document::parse(ESTATE).unwrap();
+    let document = Document::parse(DECLARED).unwrap();
     let mut state = State { size: 1_234_567, time: at(0), ..State::default() };
     state.broker.origin = "test.example/log".into();
     state.broker.mode = "prod".into();
