@@ -37,7 +37,8 @@ impl Counts {
     }
 
     /// The same numbers again, from their names; `None` for a name that is no type's.
-    pub(super) fn of_names<'n>(written: u64, named: impl IntoIterator<Item = (&'n str, u64)>) -> Option<Self> {
+    #[must_use]
+    pub fn of_names<'n>(written: u64, named: impl IntoIterator<Item = (&'n str, u64)>) -> Option<Self> {
         let mut counts = Self { written, ..Self::default() };
         for (name, count) in named {
             let kind = Type::ALL.iter().find(|kind| kind.name() == name)?;
@@ -47,7 +48,8 @@ impl Counts {
     }
 
     /// Entries of all types.
-    pub(super) fn all(&self) -> u64 {
+    #[must_use]
+    pub fn all(&self) -> u64 {
         self.by_type.iter().fold(0, |all, count| all.saturating_add(*count))
     }
 
