@@ -36,10 +36,10 @@ impl Snapshots {
         // An attempt that failed is not repeated at once: what is full is not to be filled further.
         let mut tried = self.journal.snapshot_size();
         loop {
-            let published = self.journal.published();
-            if is_due(&published.state, tried) {
-                tried = published.state.size;
-                drop(published);
+            // A statement of its own: nobody holds on to an old state while waiting.
+            let due = due(&self.journal.published().state, tried);
+            if let Some(entries) = due {
+                tried = entries;
                 self.take().await;
             }
             tokio::select! {
@@ -70,8 +70,15 @@ impl Snapshots {
     }
 }
 
-fn is_due(state: &State, tried: u64) -> bool {
-    let held = (state.leases.len() + state.tasks.len() + state.requests.len()) as u64;
+/// The size of the log, if it is time for a snapshot of it.
+fn due(state: &State, tried: u64) -> Option<u64> {
     let since = state.size.saturating_sub(tried);
-    since > 0 && (tried == 0 || since >= SNAPSHOT_EVERY.max(held / STATE_PART))
+    (since > 0 && (tried == 0 || since >= spacing(state))).then_some(state.size)
+}
+
+/// How many entries come between two snapshots of a state like this one.
+#[must_use]
+pub fn spacing(state: &State) -> u64 {
+    let held = (state.leases.len() + state.tasks.len() + state.requests.len()) as u64;
+    SNAPSHOT_EVERY.max(held / STATE_PART)
 }

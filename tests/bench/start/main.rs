@@ -16,7 +16,7 @@ use leasehold::adapters::system::SystemClock;
 use leasehold::domain::judge::BuiltInRules;
 use leasehold::domain::state::State;
 use leasehold::services::journal::{Journal, Parts};
-use leasehold::services::snapshot::SNAPSHOT_EVERY;
+use leasehold::services::snapshot::spacing;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -74,8 +74,7 @@ async fn measure(case: &Case, more: u64) -> Result<()> {
     drop(journal);
     parts_of_it(case, &state)?;
     // The longest tail that a broker leaves.
-    let held = (state.leases.len() + state.tasks.len() + state.requests.len()) as u64;
-    let tail = SNAPSHOT_EVERY.max(held / 16);
+    let tail = spacing(&state);
     let mut grower = Grower::resume(&log, state, edge).await?;
     grower.filler(tail).await?;
     drop(grower);
