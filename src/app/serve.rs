@@ -6,6 +6,7 @@
 use super::config::Config;
 use super::{log_key, log_trouble, public_log, witnessing};
 use crate::adapters::probes::{DsnSupplier, PostgresProbe};
+use crate::adapters::shelf::FileShelf;
 use crate::adapters::spire::{ClientCertificate, SpireOptions, SpireTrust, TrustPolicy};
 use crate::adapters::sqlite::SqliteStore;
 use crate::adapters::system::{OsEntropy, SystemClock};
@@ -24,6 +25,7 @@ use crate::services::end::End;
 use crate::services::issue::{InFlight, Issue};
 use crate::services::journal::{Journal, Parts, WriterEnd};
 use crate::services::renew::Renew;
+use crate::services::snapshot::Snapshots;
 use crate::services::tokens::Tokens;
 use crate::services::view::View;
 use crate::services::witnessed::Witnessed;
@@ -97,6 +99,7 @@ pub(super) async fn start(config: Config) -> Result<Running> {
     let probe: Arc<dyn Probe> = Arc::new(probe);
     let parts = Parts {
         store: Arc::clone(&store),
+        shelf: Arc::new(FileShelf::beside(&config.log.file)?),
         clock: Arc::clone(&clock),
         signer,
         judge: Arc::new(BuiltInRules),
@@ -119,6 +122,7 @@ pub(super) async fn start(config: Config) -> Result<Running> {
     if let Some(serving) = public_log {
         running.vital(serving);
     }
+    running.tasks.spawn(running.snapshots().run(stop));
     let verbs = running.drive(&world, Span::from_seconds(config.proof_seconds_max));
     running.open_door(&config, listener, trust, verbs)?;
     if let Some(prepared) = witnesses {
@@ -128,6 +132,10 @@ pub(super) async fn start(config: Config) -> Result<Running> {
 }
 
 impl Running {
+    fn snapshots(&self) -> Snapshots {
+        Snapshots::new(self.world.journal.clone(), self.tasks.clone())
+    }
+
     fn drive(&self, world: &World, proof_within: Span) -> (Issue, Renew) {
         let tokens = Tokens::new(world.clone());
         let in_flight = InFlight::default();
@@ -230,6 +238,7 @@ impl Running {
             if let Err(Denial { sentence, .. }) = self.world.journal.propose(stopped, Vec::new()).await {
                 tracing::warn!(%sentence, "the stop could not be recorded");
             }
+            self.snapshots().last().await;
         }
         let Self { world, tasks, .. } = self;
         drop(world);
