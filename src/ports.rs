@@ -5,6 +5,7 @@
 pub mod clock;
 pub mod entropy;
 pub mod fault;
+pub mod index;
 pub mod log_store;
 pub mod probe;
 pub mod secret_engine;
@@ -14,6 +15,7 @@ pub mod trust_source;
 pub use clock::{Clock, Reading};
 pub use entropy::Entropy;
 pub use fault::{Fault, FaultKind};
+pub use index::{LogIndex, Mark, Run, Seek};
 pub use log_store::{AppendError, Batch, Head, LogStore, NewEntry, StoredEntry, Tile};
 pub use probe::{Account, Probe, ProbeTarget, Sighting};
 pub use secret_engine::{

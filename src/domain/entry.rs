@@ -9,10 +9,12 @@ pub mod bodies;
 pub mod body;
 pub mod canonical;
 pub mod commitment;
+pub mod mention;
 
 pub use actor::Actor;
 pub use body::Body;
 pub use commitment::{Commitment, Opening};
+pub use mention::Mention;
 
 use crate::domain::base::{Digest, Time};
 use serde::{Deserialize, Serialize};

@@ -39,6 +39,12 @@ macro_rules! id {
                     _ => Err(no),
                 }
             }
+
+            /// The 16 bytes, in order of time.
+            #[must_use]
+            pub fn as_bytes(&self) -> &[u8; 16] {
+                self.0.as_bytes()
+            }
         }
 
         impl fmt::Display for $name {
