@@ -4,6 +4,7 @@
 
 pub mod bundle;
 mod report;
+pub mod trace;
 mod verify;
 
 pub use report::{Complaint, Ends, Report};
