@@ -5,6 +5,7 @@ pub mod close;
 pub mod commit;
 pub mod duties;
 pub mod end;
+pub mod index;
 pub mod issue;
 pub mod journal;
 pub mod publish;
@@ -12,6 +13,7 @@ pub mod receipt;
 pub mod refusals;
 pub mod renew;
 pub mod tokens;
+pub mod trace;
 pub mod view;
 
 use crate::ports::{Clock, Entropy, LogStore, Probe, SecretEngine};

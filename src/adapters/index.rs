@@ -29,13 +29,13 @@ impl SqliteIndex {
         name.into()
     }
 
-    /// Opens the index of the log `origin`, or begins a new one if there is none that fits.
+    /// Opens the index of the log `origin`, or begins a new one if there is none that fits. A file that
+    /// can neither be used nor replaced is tried again at each use.
     ///
     /// # Errors
-    /// If the file can neither be used nor replaced.
+    /// If no thread can be started.
     pub fn open(path: &Path, origin: &str) -> Result<Self, Fault> {
-        let file = IndexFile::open(path, origin)?;
-        Ok(Self { lane: Lane::start("log-index", file)? })
+        Ok(Self { lane: Lane::start("log-index", IndexFile::open(path, origin))? })
     }
 
     async fn with<T: Send + 'static>(

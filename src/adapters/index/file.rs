@@ -33,16 +33,19 @@ CREATE TABLE mention (
 ";
 
 impl IndexFile {
-    pub(super) fn open(path: &Path, origin: &str) -> Result<Self, Fault> {
+    /// Never fails: what cannot be opened now is tried again at each use.
+    pub(super) fn open(path: &Path, origin: &str) -> Self {
         let mut file = Self { path: path.into(), origin: origin.into(), open: None, inode: 0 };
         let believed = file.connect().map_err(|error| error.to_string()).and_then(|()| file.believe());
         if let Err(why) = believed {
-            if path.exists() && inode(path).is_some() && fs::metadata(path).is_ok_and(|found| found.len() > 0) {
+            if fs::metadata(path).is_ok_and(|found| found.len() > 0) {
                 tracing::warn!(%why, "the index over the log is thrown away and filled anew");
             }
-            file.begin_anew()?;
+            if let Err(fault) = file.begin_anew() {
+                tracing::warn!(error = %fault, "there is no index over the log for now");
+            }
         }
-        Ok(file)
+        file
     }
 
     pub(super) fn mark(&mut self) -> Result<Option<Mark>, Fault> {
