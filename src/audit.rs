@@ -3,6 +3,7 @@
 //! server runs, so the two cannot disagree about what a log means.
 
 pub mod bundle;
+pub mod crosscheck;
 mod report;
 pub mod trace;
 mod verify;

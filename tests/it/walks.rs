@@ -3,6 +3,7 @@
 
 mod callers;
 mod canary;
+mod crosscheck;
 mod ends;
 mod errors;
 mod estate;
