@@ -4,7 +4,10 @@
 
 pub mod bundle;
 pub mod crosscheck;
+mod parts;
 mod report;
+pub mod sample;
+pub mod select;
 pub mod trace;
 mod verify;
 

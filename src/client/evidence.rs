@@ -2,15 +2,20 @@
 //!
 //! Reading is not verifying: what is fetched here is checked offline, with keys from elsewhere.
 
+mod bundle;
+mod crosscheck;
+mod export;
+mod sample;
+mod trace;
+
 use super::broker::Broker;
 use super::complaint::{Complaint, Result};
-use super::view;
-use crate::audit::bundle::{Disclosed, Head, Line};
+use super::terminal::Terminal;
+use super::{verify, view};
 use crate::proto::v1::evidence_service_client::EvidenceServiceClient;
 use crate::proto::v1::{GetCheckpointRequest, GetReceiptRequest, StreamEntriesRequest, StreamEntriesResponse};
 use serde_json::{Map, Value, json};
-use std::io::{BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Verbs on the log.
 #[derive(Debug, clap::Subcommand)]
@@ -27,12 +32,24 @@ pub enum EvidenceVerb {
     /// Print the newest signed checkpoint (C2SP tlog-checkpoint).
     #[command(after_help = "Example:\n  leasehold evidence checkpoint > checkpoint.txt")]
     Checkpoint,
-    /// Save the log up to now as a bundle that anyone can verify offline.
-    #[command(after_help = "Example:\n  leasehold evidence save log.bundle")]
-    Save {
-        /// The new file.
-        file: PathBuf,
-    },
+    /// Export the log up to now, or what is chosen of it, as a bundle that anyone can verify offline.
+    #[command(after_help = export::EXPORT_EXAMPLE)]
+    Export(export::ExportArgs),
+    /// Erase openings of a settled entry: two operators, one after the other.
+    #[command(after_help = export::ERASE_EXAMPLE)]
+    Erase(export::EraseArgs),
+    /// Tell everything the log says of a task, lease, credential, identity or agent, from request to end.
+    #[command(after_help = trace::EXAMPLE)]
+    Trace(trace::TraceArgs),
+    /// Throw the broker's index over the log away and fill it anew from the log.
+    #[command(after_help = "Example:\n  leasehold evidence reindex")]
+    Reindex,
+    /// Choose entries by a seed, so that anyone can repeat the choice.
+    #[command(after_help = sample::EXAMPLE)]
+    Sample(sample::SampleArgs),
+    /// Lay the engine's audit file beside the log and show what one has and the other lacks.
+    #[command(after_help = crosscheck::EXAMPLE)]
+    Crosscheck(crosscheck::CrosscheckArgs),
     /// Verify a bundle or a receipt offline: signature, structure, openings, and the laws of the log.
     #[command(after_help = VERIFY_EXAMPLE)]
     Verify(VerifyArgs),
@@ -41,7 +58,7 @@ pub enum EvidenceVerb {
 /// Arguments of `evidence verify`.
 #[derive(Debug, clap::Args)]
 pub struct VerifyArgs {
-    /// A bundle of `evidence save`, or a receipt of `evidence receipt N --json`.
+    /// A bundle of `evidence export`, or a receipt of `evidence receipt N --json`.
     pub(super) file: PathBuf,
     /// The log's public key, `name+hash+base64`, from a source that you trust.
     #[arg(long, value_name = "KEY", required_unless_present = "keys")]
@@ -77,9 +94,24 @@ pub(super) async fn run(broker: &mut Broker<'_>, verb: EvidenceVerb) -> Result<(
         EvidenceVerb::List(args) => list(broker, &args).await,
         EvidenceVerb::Receipt { index } => receipt(broker, index).await,
         EvidenceVerb::Checkpoint => checkpoint(broker).await,
-        EvidenceVerb::Save { file } => save(broker, &file).await,
-        // Needs no broker: `client::run_on` has done it before one is looked for.
-        EvidenceVerb::Verify(_) => Ok(()),
+        EvidenceVerb::Export(args) => export::export(broker, args).await,
+        EvidenceVerb::Erase(args) => export::erase(broker, args).await,
+        EvidenceVerb::Trace(args) => trace::online(broker, &args).await,
+        EvidenceVerb::Reindex => trace::reindex(broker).await,
+        EvidenceVerb::Sample(args) => sample::online(broker, &args).await,
+        // They need no broker: `client::run_on` has done them before one is looked for.
+        EvidenceVerb::Verify(_) | EvidenceVerb::Crosscheck(_) => Ok(()),
+    }
+}
+
+/// Runs a verb that needs no broker; `None` for any other.
+pub(super) fn run_offline(verb: &EvidenceVerb, terminal: &mut Terminal) -> Option<Result<u8>> {
+    match verb {
+        EvidenceVerb::Verify(args) => Some(verify::run(args, terminal)),
+        EvidenceVerb::Crosscheck(args) => Some(crosscheck::run(args, terminal)),
+        EvidenceVerb::Trace(args) => args.bundle.as_ref().map(|file| trace::offline(args, file, terminal)),
+        EvidenceVerb::Sample(args) => args.bundle.as_ref().map(|file| sample::offline(args, file, terminal)),
+        _ => None,
     }
 }
 
@@ -158,34 +190,6 @@ async fn checkpoint(broker: &mut Broker<'_>) -> Result<()> {
     broker.terminal.lines(&answer.checkpoint)?;
     broker.terminal.say(&format!("the broker says its key is {}; to trust it, get it elsewhere", answer.verifier_key));
     Ok(())
-}
-
-/// The checkpoint first: it says how many entries belong under it.
-async fn save(broker: &mut Broker<'_>, file: &Path) -> Result<()> {
-    const DOING: &str = "read entries";
-    let call = |channel, request| async move { EvidenceServiceClient::new(channel).get_checkpoint(request).await };
-    let answer = broker.ask("read the checkpoint", GetCheckpointRequest {}, call).await?;
-    let size: u64 = answer.checkpoint.lines().nth(1).and_then(|line| line.parse().ok()).unwrap_or_default();
-    let made = std::fs::OpenOptions::new().write(true).create_new(true).open(file);
-    let out = made.map_err(|error| Complaint::file("write", file, &error, "name a new file in a folder of yours"))?;
-    let mut out = BufWriter::new(out);
-    write_line(&mut out, &Head::new(answer.checkpoint))?;
-    let request = StreamEntriesRequest { from_index: 0, limit: size };
-    let call = |channel, request| async move { EvidenceServiceClient::new(channel).stream_entries(request).await };
-    let opened = broker.stream(DOING, request, call).await;
-    let mut entries = opened.map_err(|status| broker.complaint(DOING, &status))?;
-    while let Some(item) = entries.message().await.map_err(|status| broker.complaint(DOING, &status))? {
-        let openings = item.openings.iter().map(|o| Disclosed::new(&o.field, &o.salt, &o.value)).collect();
-        write_line(&mut out, &Line::new(item.index, &item.entry, openings).map_err(Complaint::bug)?)?;
-    }
-    out.flush().map_err(Complaint::writing)?;
-    broker.terminal.say(&format!("{size} entries saved to {}", file.display()));
-    Ok(())
-}
-
-fn write_line(out: &mut impl Write, line: &impl serde::Serialize) -> Result<()> {
-    serde_json::to_writer(&mut *out, line).map_err(Complaint::bug)?;
-    out.write_all(b"\n").map_err(Complaint::writing)
 }
 
 /// `lease.*` stands for every type of that family.

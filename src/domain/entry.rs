@@ -132,6 +132,17 @@ impl Entry {
             return Err(NotAnEntry::TooLong);
         }
         canonical::check(bytes)?;
+        Self::read_canonical(bytes)
+    }
+
+    /// Reads bytes that are known to be canonical.
+    ///
+    /// # Errors
+    /// As [`Entry::read`].
+    pub fn read_canonical(bytes: &[u8]) -> Result<Self, NotAnEntry> {
+        if bytes.len() > BYTES_MAX {
+            return Err(NotAnEntry::TooLong);
+        }
         let read: Read<'_> = serde_json::from_slice(bytes)?;
         let unknown = || NotAnEntry::Unknown { version: read.v, kind: read.r#type.to_owned() };
         if read.v != VERSION {

@@ -112,7 +112,14 @@ impl Index {
             let size = self.world.journal.published().state.size;
             let limit = PAGE.min(u32::try_from(size.saturating_sub(from)).unwrap_or(PAGE));
             let page = if limit == 0 { Vec::new() } else { self.world.store.entries(from, limit).await? };
-            let Some(last) = page.last() else { return Ok(()) };
+            let Some(last) = page.last() else {
+                // Nobody waits any more; to say so is no reason to wake the filler.
+                self.hurry.send_if_modified(|wanted| {
+                    *wanted = 0;
+                    false
+                });
+                return Ok(());
+            };
             let mark = Mark { size: last.index + 1, leaf: leaf(last) };
             let mentions = mentions(&page).await;
             self.port.add(Run { from, mentions, mark }).await?;

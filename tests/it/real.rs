@@ -2,6 +2,7 @@
 
 mod bench;
 mod crash;
+mod crosscheck;
 mod doctor;
 mod engine_facts;
 mod hostile_users;

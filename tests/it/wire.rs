@@ -8,4 +8,5 @@ mod engine;
 mod evidence;
 mod faces;
 mod signals;
+mod trace;
 mod walk;

@@ -9,9 +9,9 @@ use std::collections::HashMap;
 const GOLDEN: &str = include_str!("../../../docs/evidence/log.bundle");
 
 fn entries() -> Vec<(u64, Vec<u8>)> {
-    let line = |text: &str| {
-        let line: BundleLine = serde_json::from_str(text).unwrap();
-        (line.index, line.entry.get().as_bytes().to_vec())
+    let line = |text: &str| match BundleLine::read(text.as_bytes()).unwrap() {
+        BundleLine::Entry(shown) => (shown.index, shown.entry.to_vec()),
+        folded => panic!("{folded:?}"),
     };
     GOLDEN.lines().skip(1).map(line).collect()
 }

@@ -2,6 +2,7 @@
 //! drives it answers queries until none is left; nothing here reads anything.
 
 use super::{Part, Subject};
+use crate::audit::bundle::{Disclosed, Shown};
 use crate::domain::base::{LeaseId, TaskId};
 use crate::domain::entry::{Body, Entry, Mention, Opening};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -40,6 +41,20 @@ pub struct Found {
     pub openings: Vec<Opening>,
 }
 
+impl Found {
+    /// An entry of a bundle.
+    #[must_use]
+    pub fn shown(shown: &Shown<'_>) -> Self {
+        let entry_type = Entry::read(shown.entry).map(|entry| entry.body.type_name()).unwrap_or_default();
+        let opening = |disclosed: &Disclosed| {
+            let (field, value) = (disclosed.field.clone(), disclosed.value.clone());
+            Some(Opening { entry_type: entry_type.into(), field, salt: disclosed.salt_bytes()?, value })
+        };
+        let openings = shown.openings.iter().filter_map(opening).collect();
+        Self { index: shown.index, bytes: shown.entry.to_vec(), openings }
+    }
+}
+
 /// An entry of the story.
 #[derive(Debug, Clone)]
 pub struct Step {
@@ -56,7 +71,7 @@ pub struct Step {
 }
 
 /// Everything that was gathered.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Gathered {
     /// Ascending by index, each once.
     pub steps: Vec<Step>,

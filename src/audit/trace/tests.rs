@@ -4,23 +4,15 @@ use super::gather::{Found, Gathered};
 use super::story::{LeaseEnd, Story};
 use super::*;
 use crate::audit::bundle::Line;
-use crate::domain::entry::{Entry, Opening};
+use crate::domain::entry::Entry;
 use std::convert::Infallible;
 
 const GOLDEN: &str = include_str!("../../../docs/evidence/log.bundle");
 
 fn entries() -> Vec<Found> {
-    let line = |text: &str| {
-        let line: Line = serde_json::from_str(text).unwrap();
-        let bytes = line.entry.get().as_bytes().to_vec();
-        let entry_type = Entry::read(&bytes).unwrap().body.type_name().to_owned();
-        let openings = line.openings.iter().map(|o| Opening {
-            entry_type: entry_type.clone(),
-            field: o.field.clone(),
-            salt: o.salt_bytes().unwrap(),
-            value: o.value.clone(),
-        });
-        Found { index: line.index, bytes, openings: openings.collect() }
+    let line = |text: &str| match Line::read(text.as_bytes()).unwrap() {
+        Line::Entry(shown) => Found::shown(&shown),
+        folded => panic!("{folded:?}"),
     };
     GOLDEN.lines().skip(1).map(line).collect()
 }

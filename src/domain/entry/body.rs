@@ -3,7 +3,7 @@
 
 use super::bodies::{access, estate, evidence, lease, log, task, token};
 use super::{Entry, NotAnEntry};
-use crate::domain::base::TaskId;
+use crate::domain::base::{LeaseId, TaskId};
 use serde_json::value::RawValue;
 
 macro_rules! types {
@@ -152,6 +152,24 @@ impl Body {
                 | Self::EvidenceErasureRequested(_)
                 | Self::EvidenceErased(_)
         )
+    }
+
+    /// The lease that an entry names as its own subject.
+    #[must_use]
+    pub const fn lease(&self) -> Option<LeaseId> {
+        Some(match self {
+            Self::LeaseIntended(body) => body.lease,
+            Self::LeaseIssued(body) => body.lease,
+            Self::LeaseNotIssued(body) => body.lease,
+            Self::LeaseRenewed(body) => body.lease,
+            Self::LeaseRevocationRequested(body) => body.lease,
+            Self::LeaseRevocationAccepted(body) => body.lease,
+            Self::LeaseRevoked(body) => body.lease,
+            Self::LeaseUnproven(body) => body.lease,
+            Self::LeaseExpired(body) => body.lease,
+            Self::OrphanFound(body) => body.lease,
+            _ => return None,
+        })
     }
 
     /// The task that an entry names as its own subject.

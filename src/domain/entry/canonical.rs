@@ -40,6 +40,19 @@ pub fn check(bytes: &[u8]) -> Result<(), NotCanonical> {
     if scan.at == bytes.len() { Ok(()) } else { Err(scan.no("bytes after the object")) }
 }
 
+/// Where the canonical object that begins at `start` ends.
+///
+/// # Errors
+/// [`NotCanonical`] with the offset of the first offence; the bytes must be UTF-8 already.
+pub fn object_end(bytes: &[u8], start: usize) -> Result<usize, NotCanonical> {
+    let mut scan = Scan { bytes, at: start };
+    if scan.peek() != Some(b'{') {
+        return Err(scan.no("an entry is an object"));
+    }
+    scan.value(0)?;
+    Ok(scan.at)
+}
+
 struct Scan<'a> {
     bytes: &'a [u8],
     at: usize,

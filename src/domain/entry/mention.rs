@@ -113,26 +113,6 @@ impl Entry {
     }
 }
 
-impl Body {
-    /// The lease that an entry names as its own subject.
-    #[must_use]
-    pub const fn lease(&self) -> Option<LeaseId> {
-        Some(match self {
-            Self::LeaseIntended(body) => body.lease,
-            Self::LeaseIssued(body) => body.lease,
-            Self::LeaseNotIssued(body) => body.lease,
-            Self::LeaseRenewed(body) => body.lease,
-            Self::LeaseRevocationRequested(body) => body.lease,
-            Self::LeaseRevocationAccepted(body) => body.lease,
-            Self::LeaseRevoked(body) => body.lease,
-            Self::LeaseUnproven(body) => body.lease,
-            Self::LeaseExpired(body) => body.lease,
-            Self::OrphanFound(body) => body.lease,
-            _ => return None,
-        })
-    }
-}
-
 fn item(kind: &str, name: &str) -> Option<Mention> {
     let name = Name::parse(name).ok()?;
     match kind {

@@ -3,11 +3,13 @@
 
 pub(super) mod estate;
 pub(super) mod evidence;
+pub(super) mod export;
 pub(super) mod fields;
 pub(super) mod lease;
 pub(super) mod page;
 pub(super) mod secret;
 pub(super) mod task;
+pub(super) mod trace;
 
 use crate::domain::base::Time;
 use prost_types::Timestamp;

@@ -78,6 +78,9 @@ impl StatusService for Tiny {
 #[async_trait::async_trait]
 impl EvidenceService for Tiny {
     type StreamEntriesStream = tokio_stream::Empty<Result<v1::StreamEntriesResponse, Status>>;
+    type ExportStream = tokio_stream::Empty<Result<v1::ExportResponse, Status>>;
+    type TraceStream = tokio_stream::Empty<Result<v1::TraceResponse, Status>>;
+    type RebuildIndexStream = tokio_stream::Empty<Result<v1::RebuildIndexResponse, Status>>;
 
     async fn get_checkpoint(
         &self,
@@ -103,6 +106,28 @@ impl EvidenceService for Tiny {
         &self,
         _: Request<v1::GetConsistencyProofRequest>,
     ) -> Result<Response<v1::GetConsistencyProofResponse>, Status> {
+        Err(Status::unimplemented("not in the stand-in"))
+    }
+
+    async fn export(&self, _: Request<v1::ExportRequest>) -> Result<Response<Self::ExportStream>, Status> {
+        Err(Status::unimplemented("not in the stand-in"))
+    }
+
+    async fn erase_opening(
+        &self,
+        _: Request<v1::EraseOpeningRequest>,
+    ) -> Result<Response<v1::EraseOpeningResponse>, Status> {
+        Err(Status::unimplemented("not in the stand-in"))
+    }
+
+    async fn trace(&self, _: Request<v1::TraceRequest>) -> Result<Response<Self::TraceStream>, Status> {
+        Err(Status::unimplemented("not in the stand-in"))
+    }
+
+    async fn rebuild_index(
+        &self,
+        _: Request<v1::RebuildIndexRequest>,
+    ) -> Result<Response<Self::RebuildIndexStream>, Status> {
         Err(Status::unimplemented("not in the stand-in"))
     }
 }

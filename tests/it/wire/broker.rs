@@ -5,6 +5,7 @@ use crate::fixtures::forge::Identity;
 use crate::fixtures::ports::{TestClock, TestEntropy};
 use crate::fixtures::world::{WORKLOAD, World as Grounds, connect};
 use hyper_util::rt::TokioIo;
+use leasehold::adapters::index::SqliteIndex;
 use leasehold::adapters::spire::ClientCertificate;
 use leasehold::adapters::sqlite::SqliteStore;
 use leasehold::domain::base::{Span, SpiffeId};
@@ -22,6 +23,7 @@ use leasehold::services::World;
 use leasehold::services::close::Close;
 use leasehold::services::duties::{Driver, Verbs};
 use leasehold::services::end::End;
+use leasehold::services::index::Index;
 use leasehold::services::issue::{InFlight, Issue};
 use leasehold::services::journal::{Journal, Parts};
 use leasehold::services::renew::Renew;
@@ -31,6 +33,7 @@ use leasehold::surfaces::grpc::{self, GrpcParts};
 use leasehold::surfaces::tls::{Door, DoorLimits, Registry};
 use leasehold::tlog::note::Signer;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use tokio::net::TcpListener;
@@ -40,6 +43,7 @@ use tonic::transport::{Channel, Endpoint};
 use tonic_types::StatusExt as _;
 
 pub(super) const OPERATOR: &str = "spiffe://example.org/people/operator";
+pub(super) const DEPUTY: &str = "spiffe://example.org/people/deputy";
 pub(super) const AUDITOR: &str = "spiffe://example.org/people/auditor";
 pub(super) const SCORER: &str = "spiffe://example.org/scorer";
 pub(super) const APPROVER: &str = "spiffe://example.org/people/lead";
@@ -47,7 +51,7 @@ pub(super) const ESTATE: &str = r#"
 [team.payments]
 members = ["spiffe://example.org/people/lead"]
 [role.operator]
-members = ["spiffe://example.org/people/operator"]
+members = ["spiffe://example.org/people/operator", "spiffe://example.org/people/deputy"]
 [role.auditor]
 members = ["spiffe://example.org/people/auditor"]
 [role.scorer]
@@ -80,6 +84,7 @@ pub(super) struct Broker {
     pub(super) key: String,
     pub(super) stop: CancellationToken,
     pub(super) address: SocketAddr,
+    pub(super) index_file: PathBuf,
     requests: AtomicU64,
     _stop: DropGuard,
     _folder: tempfile::TempDir,
@@ -117,9 +122,12 @@ impl Broker {
             tracker: grounds.tasks.clone(),
         };
         let stop = CancellationToken::new();
-        let address = open(&grounds, &world, operator, &stop).await;
+        let index_file = SqliteIndex::beside(&folder.path().join("log.db"));
+        let index = Index::new(world.clone(), Arc::new(SqliteIndex::open(&index_file, "leasehold.test/wire").unwrap()));
+        grounds.tasks.spawn(index.clone().run(stop.clone()));
+        let address = open(&grounds, &world, index, operator, &stop).await;
         let (requests, guard) = (AtomicU64::new(1), stop.clone().drop_guard());
-        Self { grounds, world, engine, key, stop, address, requests, _stop: guard, _folder: folder }
+        Self { grounds, world, engine, key, stop, address, index_file, requests, _stop: guard, _folder: folder }
     }
 
     /// With the estate of the tests in force.
@@ -221,7 +229,13 @@ fn channel(address: SocketAddr, identity: Option<Identity>) -> Channel {
     Endpoint::from_static("http://leasehold").connect_with_connector_lazy(connector)
 }
 
-async fn open(grounds: &Grounds, world: &World, operator: SpiffeId, stop: &CancellationToken) -> SocketAddr {
+async fn open(
+    grounds: &Grounds,
+    world: &World,
+    index: Index,
+    operator: SpiffeId,
+    stop: &CancellationToken,
+) -> SocketAddr {
     let tokens = Tokens::new(world.clone());
     let in_flight = InFlight::default();
     let verbs = Verbs {
@@ -243,6 +257,7 @@ async fn open(grounds: &Grounds, world: &World, operator: SpiffeId, stop: &Cance
     let parts = GrpcParts {
         world: world.clone(),
         view: View::new(world.clone(), vec![operator]),
+        index,
         issue: Issue::new(world.clone(), tokens, in_flight),
         renew,
         trust,
