@@ -7,6 +7,7 @@
 pub mod gather;
 pub mod scan;
 pub mod story;
+mod tell;
 mod text;
 
 pub use gather::{Found, Gathered, Gathering, Query, Reach, Step};

@@ -1,3 +1,5 @@
+//! What holds of the file while it is used, when it is opened again, and when somebody spoils it.
+
 use super::*;
 use crate::domain::base::{Digest, LeaseId, Time};
 

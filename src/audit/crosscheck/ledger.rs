@@ -7,7 +7,7 @@ use crate::domain::base::{LeaseId, Name, Time};
 use crate::domain::entry::bodies::estate;
 use crate::domain::entry::{Body, Entry};
 use crate::domain::estate::{Credential, Kind, Probe};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The log, as far as it speaks of the engine.
 #[derive(Default)]
@@ -15,7 +15,7 @@ pub(super) struct Ledger {
     /// Entries that tell of a call, by index.
     expected: BTreeMap<u64, (Time, Expected)>,
     /// The same by the engine's id of the call.
-    requests: HashMap<Box<str>, u64>,
+    requests: BTreeMap<Box<str>, u64>,
     roles: BTreeMap<u64, Role>,
     leases: BTreeMap<LeaseId, Lease>,
     /// By the index of `lease.issued`: how many renewals, and the last one's index.

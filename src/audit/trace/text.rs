@@ -45,6 +45,8 @@ impl Page<'_, '_> {
     }
 
     fn line<T>(&mut self, part: Part, told: &Told<T>, sentence: &str) -> fmt::Result {
+        // What strangers wrote must not begin a line of its own.
+        let sentence = sentence.replace(['\n', '\r'], " ");
         writeln!(self.f, "{:>8}  {}  {:<11}  {sentence}", told.index, told.time, part.word())
     }
 
@@ -127,7 +129,7 @@ impl Page<'_, '_> {
             self.line(Part::End, told, &format!("unproven: the {} has not said gone", told.what.missing))?;
         }
         for told in &it.orphans {
-            let sentence = format!("orphan found: a {} that no lease accounted for", told.what.kind);
+            let sentence = format!("found, and ended: {} that the log did not account for", told.what.kind);
             self.line(Part::End, told, &sentence)?;
         }
         match &it.end {

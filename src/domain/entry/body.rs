@@ -4,7 +4,8 @@
 use super::bodies::{access, estate, evidence, lease, log, task, token};
 use super::{Entry, NotAnEntry};
 use crate::domain::base::{LeaseId, TaskId};
-use serde_json::value::RawValue;
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
 
 macro_rules! types {
     ($($(#[$doc:meta])* $variant:ident $name:literal $body:path,)*) => {
@@ -47,11 +48,11 @@ macro_rules! types {
                 match self { $(Self::$variant(_) => Type::$variant),* }
             }
 
-            /// Reads the fields of a type; `None` for a type that is not in the list.
-            pub(super) fn read(name: &str, what: &RawValue) -> Result<Option<Self>, serde_json::Error> {
+            /// Reads the fields of a type; `None`, and they are passed over, for a type that is not in the list.
+            pub(super) fn read<'de, D: Deserializer<'de>>(name: &str, what: D) -> Result<Option<Self>, D::Error> {
                 Ok(Some(match name {
-                    $($name => Self::$variant(serde_json::from_str(what.get())?),)*
-                    _ => return Ok(None),
+                    $($name => Self::$variant(Deserialize::deserialize(what)?),)*
+                    _ => return IgnoredAny::deserialize(what).map(|_| None),
                 }))
             }
 

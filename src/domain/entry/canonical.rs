@@ -138,12 +138,14 @@ impl<'a> Scan<'a> {
         self.take(b'"', "no string")?;
         let start = self.at;
         loop {
+            let rest = self.bytes.get(self.at..).unwrap_or_default();
+            let plain = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f));
+            self.at += plain.unwrap_or(rest.len());
             match self.peek() {
                 None => return Err(self.no("string not closed")),
                 Some(b'"') => break,
                 Some(b'\\') => self.escape()?,
-                Some(0..=0x1f) => return Err(self.no("control character not escaped")),
-                Some(_) => self.at += 1,
+                Some(_) => return Err(self.no("control character not escaped")),
             }
         }
         let inside = self.bytes.get(start..self.at).unwrap_or_default();

@@ -79,6 +79,22 @@ async fn evidence_is_printed_as_files_and_lines() {
 }
 
 #[tokio::test]
+async fn a_trace_names_one_subject_and_says_how_to_go_on() {
+    let desk = Desk::open().await;
+    let none = desk.run(&["evidence", "trace", "--agent", "billing-bot"]).await;
+    assert_eq!(none.data, "agent billing-bot in a log of 42 entries\nnothing in the log speaks of it\n", "{none:?}");
+    assert_eq!(desk.broker.request_ids("trace"), ["Some(Agent(\"billing-bot\"))"]);
+    let json = desk.run(&["evidence", "trace", "--agent", "billing-bot", "--json"]).await;
+    let json: serde_json::Value = serde_json::from_str(&json.data).unwrap();
+    assert_eq!((&json["of"]["kind"], &json["next_index"]), (&"agent".into(), &7.into()));
+    for words in [&["evidence", "trace"][..], &["evidence", "trace", "--agent", "a", "--credential", "b"]] {
+        assert_eq!(desk.run(words).await.code, 2, "{words:?}");
+    }
+    let rebuilt = desk.run(&["evidence", "reindex"]).await;
+    assert_eq!(rebuilt.data, "the index holds 42 of 42 entries\n", "{rebuilt:?}");
+}
+
+#[tokio::test]
 async fn a_bundle_is_written_to_a_new_file_and_to_no_other() {
     let (desk, folder) = (Desk::open().await, tempfile::tempdir().unwrap());
     let file = folder.path().join("october.bundle").display().to_string();
