@@ -7,6 +7,7 @@ pub mod duties;
 pub mod end;
 pub mod erase;
 pub mod export;
+pub mod history;
 pub mod index;
 pub mod issue;
 pub mod journal;

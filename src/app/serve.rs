@@ -154,7 +154,7 @@ impl Running {
         let door = Door { tls, registry: Arc::clone(&registry), limits: DoorLimits::default() };
         let sessions = door.open(TcpListenerStream::new(listener), &self.tasks, self.stop.clone());
         let bootstrap = config.operators.iter().cloned().collect();
-        let view = View::new(world.clone(), bootstrap);
+        let view = View::new(world.clone(), index.clone(), bootstrap);
         let parts = GrpcParts { world: world.clone(), view, index, issue, renew, trust: Arc::clone(&trust), registry };
         let served = grpc::serve(parts, sessions, self.stop.clone());
         self.vital(async move {

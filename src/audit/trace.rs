@@ -11,7 +11,7 @@ mod tell;
 mod text;
 
 pub use gather::{Found, Gathered, Gathering, Query, Reach, Step};
-pub use story::{Story, TaskStory};
+pub use story::{LeaseStory, Story, TaskStory};
 
 use crate::domain::base::{LeaseId, Name, SpiffeId, TaskId};
 use crate::domain::entry::Body;

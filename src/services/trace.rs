@@ -36,22 +36,21 @@ struct Lookup<'a> {
 pub async fn trace(index: &Index, subject: &Subject, from: u64, limit: usize) -> Result<Traced, Denial> {
     let size = index.world.journal.published().state.size;
     let lookup = Lookup::of(index, size).await?;
-    let mut gathering = Gathering::new(subject, from, limit);
-    loop {
-        let wanted = gathering.wanted();
-        if wanted.is_empty() {
-            break;
-        }
-        for query in wanted {
-            let answer = lookup.answer(&query).await?;
-            gathering.take(&query, answer);
-        }
-    }
-    let mut gathered = gathering.finish();
+    let mut gathered = lookup.gather(Gathering::new(subject, from, limit)).await?;
     for step in gathered.steps.iter_mut().filter(|step| !step.entry.commitments.is_empty()) {
         step.found.openings = publish::openings(&index.world, step.found.index).await?;
     }
     Ok(Traced { size, gathered })
+}
+
+/// The same from what is indexed, whatever it lacks: costs next to nothing where there is nothing.
+///
+/// # Errors
+/// As [`trace`].
+pub(super) async fn indexed(index: &Index, subject: &Subject, from: u64) -> Result<Gathered, Denial> {
+    let mark = index.port.mark().await.map_err(|fault| behind(&fault.sentence))?;
+    let lookup = Lookup { index, indexed: mark.map_or(0, |mark| mark.size), tail: Vec::new() };
+    lookup.gather(Gathering::new(subject, from, 1)).await
 }
 
 impl<'a> Lookup<'a> {
@@ -68,6 +67,19 @@ impl<'a> Lookup<'a> {
             tail.extend(page.into_iter().filter_map(read).map(|(mentions, stored)| (stored, mentions)));
         }
         Ok(Self { index, indexed, tail })
+    }
+
+    async fn gather(&self, mut gathering: Gathering) -> Result<Gathered, Denial> {
+        loop {
+            let wanted = gathering.wanted();
+            if wanted.is_empty() {
+                return Ok(gathering.finish());
+            }
+            for query in wanted {
+                let answer = self.answer(&query).await?;
+                gathering.take(&query, answer);
+            }
+        }
     }
 
     async fn answer(&self, Query { mention, reach }: &Query) -> Result<Vec<Found>, Denial> {

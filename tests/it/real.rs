@@ -5,6 +5,7 @@ mod crash;
 mod crosscheck;
 mod doctor;
 mod engine_facts;
+mod history;
 mod hostile_users;
 pub(crate) mod house;
 mod lab;

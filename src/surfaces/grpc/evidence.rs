@@ -131,7 +131,7 @@ impl Evidence {
         }
         match (entry.body.task(), entry.body.lease()) {
             (Some(task), _) => self.0.view.task(reader, task).await.is_ok(),
-            (None, Some(lease)) => self.0.view.lease(reader, lease).is_ok(),
+            (None, Some(lease)) => self.0.view.lease(reader, lease).await.is_ok(),
             (None, None) => false,
         }
     }

@@ -256,7 +256,7 @@ async fn open(
     let sessions = door.open(TcpListenerStream::new(listener), &grounds.tasks, stop.clone());
     let parts = GrpcParts {
         world: world.clone(),
-        view: View::new(world.clone(), vec![operator]),
+        view: View::new(world.clone(), index.clone(), vec![operator]),
         index,
         issue: Issue::new(world.clone(), tokens, in_flight),
         renew,
