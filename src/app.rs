@@ -6,6 +6,7 @@ pub mod connect;
 pub mod dev;
 pub mod doctor;
 pub mod log_key;
+mod public_log;
 pub mod serve;
 pub mod telemetry;
 pub mod vault;

@@ -6,6 +6,7 @@
 
 mod broker;
 mod complaint;
+mod consistency;
 mod estate;
 mod evidence;
 mod exec;

@@ -11,7 +11,7 @@ mod trace;
 use super::broker::Broker;
 use super::complaint::{Complaint, Result};
 use super::terminal::Terminal;
-use super::{verify, view};
+use super::{consistency, verify, view};
 use crate::proto::v1::evidence_service_client::EvidenceServiceClient;
 use crate::proto::v1::{GetCheckpointRequest, GetReceiptRequest, StreamEntriesRequest, StreamEntriesResponse};
 use serde_json::{Map, Value, json};
@@ -50,6 +50,9 @@ pub enum EvidenceVerb {
     /// Lay the engine's audit file beside the log and show what one has and the other lacks.
     #[command(after_help = crosscheck::EXAMPLE)]
     Crosscheck(crosscheck::CrosscheckArgs),
+    /// Print the proof that a newer log begins with an older one.
+    #[command(after_help = consistency::EXAMPLE)]
+    Consistency(consistency::ConsistencyArgs),
     /// Verify a bundle or a receipt offline: signature, structure, openings, and the laws of the log.
     #[command(after_help = VERIFY_EXAMPLE)]
     Verify(VerifyArgs),
@@ -96,6 +99,7 @@ pub(super) async fn run(broker: &mut Broker<'_>, verb: EvidenceVerb) -> Result<(
         EvidenceVerb::Checkpoint => checkpoint(broker).await,
         EvidenceVerb::Export(args) => export::export(broker, args).await,
         EvidenceVerb::Erase(args) => export::erase(broker, args).await,
+        EvidenceVerb::Consistency(args) => consistency::run(broker, &args).await,
         EvidenceVerb::Trace(args) => trace::online(broker, &args).await,
         EvidenceVerb::Reindex => trace::reindex(broker).await,
         EvidenceVerb::Sample(args) => sample::online(broker, &args).await,

@@ -7,6 +7,7 @@ mod coverage;
 mod engine;
 mod evidence;
 mod faces;
+mod public_log;
 mod signals;
 mod trace;
 mod walk;
