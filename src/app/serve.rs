@@ -139,7 +139,7 @@ impl Running {
     /// The index is filled behind the log; without it nothing but traces is slower.
     fn follow(&self, log: &Log) -> Result<Index> {
         let file = SqliteIndex::open(&SqliteIndex::beside(&log.file), &log.origin)?;
-        let index = Index::new(self.world.clone(), Arc::new(file));
+        let index = Index::new(self.world.journal.clone(), Arc::clone(&self.world.store), Arc::new(file));
         self.tasks.spawn(index.clone().run(self.stop.clone()));
         Ok(index)
     }

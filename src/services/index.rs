@@ -2,11 +2,11 @@
 //! published end in pages, pauses between them, and hurries only while somebody waits for it. Nothing
 //! decides on the index; what it lacks at the end of the log, a search reads from the log itself.
 
-use super::World;
+use super::journal::Journal;
 use crate::domain::base::Digest;
 use crate::domain::entry::{Entry, Mention};
 use crate::domain::reason::{Denial, Reason};
-use crate::ports::{Fault, LogIndex, Mark, Run, StoredEntry};
+use crate::ports::{Fault, LogIndex, LogStore, Mark, Run, StoredEntry};
 use crate::tlog::leaf_hash;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,8 @@ use tokio_util::sync::CancellationToken;
 /// The index with what fills it. Cheap to clone.
 #[derive(Clone)]
 pub struct Index {
-    pub(super) world: World,
+    pub(super) journal: Journal,
+    pub(super) store: Arc<dyn LogStore>,
     pub(super) port: Arc<dyn LogIndex>,
     /// Entries that are indexed.
     filled: Arc<watch::Sender<u64>>,
@@ -39,15 +40,16 @@ const RETRY: Duration = Duration::from_secs(2);
 const CATCH_UP_MAX: Duration = Duration::from_secs(5);
 
 impl Index {
-    /// An index of the world's log.
+    /// An index of a journal's log.
     #[must_use]
-    pub fn new(world: World, port: Arc<dyn LogIndex>) -> Self {
-        Self { world, port, filled: Arc::new(watch::Sender::new(0)), hurry: Arc::new(watch::Sender::new(0)) }
+    pub fn new(journal: Journal, store: Arc<dyn LogStore>, port: Arc<dyn LogIndex>) -> Self {
+        let (filled, hurry) = (Arc::new(watch::Sender::new(0)), Arc::new(watch::Sender::new(0)));
+        Self { journal, store, port, filled, hurry }
     }
 
     /// Follows the log until `stop`.
     pub async fn run(self, stop: CancellationToken) {
-        let mut size = self.world.journal.size();
+        let mut size = self.journal.size();
         let mut hurry = self.hurry.subscribe();
         let work = async {
             loop {
@@ -77,7 +79,7 @@ impl Index {
     pub async fn rebuild(&self) -> Result<(watch::Receiver<u64>, u64), Denial> {
         self.port.clear().await.map_err(|fault| behind(&fault.sentence))?;
         self.filled.send_replace(0);
-        let size = self.world.journal.published().state.size;
+        let size = self.journal.published().state.size;
         // A value that nobody waits for yet: the filler must notice even if the log has not grown.
         self.hurry.send_modify(|wanted| *wanted = size.max(*wanted));
         Ok((self.filled.subscribe(), size))
@@ -109,9 +111,9 @@ impl Index {
         let mut from = self.fitting_mark().await?.map_or(0, |mark| mark.size);
         self.filled.send_replace(from);
         loop {
-            let size = self.world.journal.published().state.size;
+            let size = self.journal.published().state.size;
             let limit = PAGE.min(u32::try_from(size.saturating_sub(from)).unwrap_or(PAGE));
-            let page = if limit == 0 { Vec::new() } else { self.world.store.entries(from, limit).await? };
+            let page = if limit == 0 { Vec::new() } else { self.store.entries(from, limit).await? };
             let Some(last) = page.last() else {
                 // Nobody waits any more; to say so is no reason to wake the filler.
                 self.hurry.send_if_modified(|wanted| {
@@ -134,9 +136,9 @@ impl Index {
     /// The index's mark, if it is an index of this log; else the index is emptied.
     async fn fitting_mark(&self) -> Result<Option<Mark>, Fault> {
         let Some(mark) = self.port.mark().await? else { return Ok(None) };
-        let published = self.world.journal.published().state.size;
+        let published = self.journal.published().state.size;
         let last = match mark.size.checked_sub(1).filter(|last| *last < published) {
-            Some(last) => self.world.store.entries(last, 1).await?.pop(),
+            Some(last) => self.store.entries(last, 1).await?.pop(),
             None => None,
         };
         if last.is_some_and(|last| leaf(&last) == mark.leaf) {

@@ -34,11 +34,11 @@ struct Lookup<'a> {
 /// # Errors
 /// `INDEX_BEHIND` while the index is filled; `LOG_UNAVAILABLE` if the log cannot be read.
 pub async fn trace(index: &Index, subject: &Subject, from: u64, limit: usize) -> Result<Traced, Denial> {
-    let size = index.world.journal.published().state.size;
+    let size = index.journal.published().state.size;
     let lookup = Lookup::of(index, size).await?;
     let mut gathered = lookup.gather(Gathering::new(subject, from, limit)).await?;
     for step in gathered.steps.iter_mut().filter(|step| !step.entry.commitments.is_empty()) {
-        step.found.openings = publish::openings(&index.world, step.found.index).await?;
+        step.found.openings = publish::openings_of(&*index.store, step.found.index).await?;
     }
     Ok(Traced { size, gathered })
 }
@@ -60,7 +60,7 @@ impl<'a> Lookup<'a> {
         let mut next = indexed;
         while next < size {
             let limit = u32::try_from(size - next).unwrap_or(publish::PAGE);
-            let page = publish::page(&index.world, next, limit).await?;
+            let page = publish::page_of(&index.journal, &*index.store, next, limit).await?;
             let Some(last) = page.last() else { break };
             next = last.index + 1;
             let read = |stored: StoredEntry| Some((Entry::read(&stored.bytes).ok()?.mentions(), stored));
@@ -91,7 +91,8 @@ impl<'a> Lookup<'a> {
         let indices = self.index.port.find(mention, seek, limit).await.map_err(|fault| behind(&fault.sentence))?;
         // The filler may have gone on meanwhile: the tail has those.
         for index in indices.into_iter().filter(|index| *index < self.indexed) {
-            let found = publish::page(&self.index.world, index, 1).await?.into_iter().map(found);
+            let found =
+                publish::page_of(&self.index.journal, &*self.index.store, index, 1).await?.into_iter().map(found);
             found.for_each(|found| scan::offer(*reach, &mut answer, &found));
         }
         let tail = self.tail.iter().filter(|(_, mentions)| mentions.contains(mention));

@@ -123,7 +123,8 @@ impl Broker {
         };
         let stop = CancellationToken::new();
         let index_file = SqliteIndex::beside(&folder.path().join("log.db"));
-        let index = Index::new(world.clone(), Arc::new(SqliteIndex::open(&index_file, "leasehold.test/wire").unwrap()));
+        let port = Arc::new(SqliteIndex::open(&index_file, "leasehold.test/wire").unwrap());
+        let index = Index::new(world.journal.clone(), Arc::clone(&world.store), port);
         grounds.tasks.spawn(index.clone().run(stop.clone()));
         let address = open(&grounds, &world, index, operator, &stop).await;
         let (requests, guard) = (AtomicU64::new(1), stop.clone().drop_guard());
