@@ -13,6 +13,7 @@ mod exec;
 mod follow;
 mod globals;
 mod lease;
+mod monitor;
 mod proof;
 mod secret;
 mod signals;
@@ -28,6 +29,7 @@ mod view;
 pub use complaint::{Complaint, explain};
 pub use globals::{Globals, Target};
 pub use terminal::{Interruption, SignalSource, Terminal};
+pub(crate) use verify::show as show_report;
 
 use async_trait::async_trait;
 use broker::Broker;

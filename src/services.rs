@@ -3,6 +3,7 @@
 
 pub mod close;
 pub mod commit;
+pub mod cosign;
 pub mod duties;
 pub mod end;
 pub mod erase;
@@ -18,7 +19,10 @@ pub mod renew;
 pub mod tiles;
 pub mod tokens;
 pub mod trace;
+pub mod tree;
 pub mod view;
+pub mod witness;
+pub mod witnessed;
 
 use crate::ports::{Clock, Entropy, LogStore, Probe, SecretEngine};
 use std::sync::Arc;
@@ -39,6 +43,8 @@ pub struct World {
     pub engine: Arc<dyn SecretEngine>,
     /// A look at the backends.
     pub probe: Arc<dyn Probe>,
+    /// What witnesses vouch for.
+    pub witnessed: witnessed::Witnessed,
     /// Everything that runs on its own; `app` waits for it at the end.
     pub tracker: TaskTracker,
 }

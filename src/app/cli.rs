@@ -4,8 +4,9 @@
 use super::config::Config;
 use super::connect::SvidConnect;
 use super::doctor::{self, DoctorArgs};
+use super::log_check::{self, LogVerb};
 use super::vault::{self, VaultVerb};
-use super::{dev, serve, telemetry};
+use super::{dev, serve, telemetry, witness};
 use crate::client::{self, Globals};
 use crate::devtrust;
 use anyhow::{Context as _, anyhow};
@@ -39,6 +40,9 @@ pub enum Verb {
         #[arg(long, value_name = "FILE", default_value = "leasehold.toml")]
         config: PathBuf,
     },
+    /// Run a witness: a third party that vouches that a log only grows.
+    #[command(after_help = witness::EXAMPLE)]
+    Witness(witness::Args),
     /// Run everything for development on this machine: trust domain, OpenBao in memory, broker, a
     /// sample estate. Leaves nothing behind.
     #[command(args_conflicts_with_subcommands = true, after_help = DEV)]
@@ -56,6 +60,9 @@ pub enum Verb {
     /// Check whether Vault and the broker's own side are set up as needed, and say how to mend it.
     #[command(after_help = DOCTOR)]
     Doctor(DoctorArgs),
+    /// Check the log's own file, without a broker or beside one.
+    #[command(subcommand)]
+    Log(LogVerb),
     /// Print a completion script for your shell.
     #[command(
         after_help = "Example:\n  leasehold completions bash > ~/.local/share/bash-completion/completions/leasehold"
@@ -97,6 +104,11 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             runtime.context("cannot start the runtime")?.block_on(serve::serve(config))?;
             Ok(ExitCode::SUCCESS)
         }
+        Verb::Witness(args) => {
+            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+            runtime.context("cannot start the runtime")?.block_on(witness::run(args))?;
+            Ok(ExitCode::SUCCESS)
+        }
         Verb::Dev { args, part: None } => {
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
             runtime.context("cannot start the runtime")?.block_on(dev::run(args))?;
@@ -112,6 +124,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             runtime.context("cannot start the runtime")?.block_on(doctor::run(args, &cli.globals))
         }
+        Verb::Log(verb) => log_check::run(verb, &cli.globals),
         Verb::Completions { shell } => {
             // Into memory first: the generator would panic if the reader left early.
             let mut script = Vec::new();

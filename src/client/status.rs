@@ -31,6 +31,7 @@ fn document(broker: &mut Broker<'_>, status: &GetStatusResponse) -> Result<()> {
         "engine": part(status.engine.as_ref()),
         "trust_source": part(status.trust_source.as_ref()),
         "clock": part(status.clock.as_ref()),
+        "log": part(status.log.as_ref()),
     }))
 }
 
@@ -43,14 +44,21 @@ fn facts(broker: &mut Broker<'_>, status: &GetStatusResponse) -> Result<()> {
         ("version", status.version.clone()),
         ("log", format!("{}, {} entries", status.log_origin, status.log_size)),
         ("log key", status.log_verifier_key.clone()),
-        ("unwitnessed since", time_short(status.unwitnessed_since_time.as_ref())),
+        ("unwitnessed since", unwitnessed(status)),
         ("open tasks", status.open_tasks.to_string()),
         ("open leases", status.open_leases.to_string()),
         ("unproven leases", status.unproven_leases.to_string()),
         ("engine", part(status.engine.as_ref())),
         ("trust source", part(status.trust_source.as_ref())),
         ("clock", part(status.clock.as_ref())),
+        ("log's disk", part(status.log.as_ref())),
     ])
+}
+
+/// A dash would look like something that is not known.
+fn unwitnessed(status: &GetStatusResponse) -> String {
+    let since = status.unwitnessed_since_time.as_ref();
+    since.map_or_else(|| "all entries are witnessed".into(), |since| time_short(Some(since)))
 }
 
 fn words(health: Option<&ComponentHealth>) -> (String, String) {

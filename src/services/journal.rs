@@ -5,11 +5,13 @@
 
 mod denials;
 mod fold;
+mod lanes;
 pub mod recent;
 mod writer;
 
 pub use fold::StartError;
 
+use super::witnessed;
 use crate::domain::base::SpiffeId;
 use crate::domain::base::Time;
 use crate::domain::entry::Opening;
@@ -17,6 +19,7 @@ use crate::domain::judge::Judge;
 use crate::domain::reason::{Denial, Reason};
 use crate::domain::state::{Command, Reply, State};
 use crate::ports::{Clock, LogStore};
+use crate::tlog::checkpoint::Checkpoint;
 use crate::tlog::note::Signer;
 use crate::tlog::tree::Edge;
 use arc_swap::ArcSwap;
@@ -53,6 +56,8 @@ pub struct Parts {
     pub mode: &'static str,
     /// Longest time that the engine works on one request, in seconds.
     pub engine_request_seconds_max: u64,
+    /// The newest checkpoint that witnesses are known to have vouched for: the log begins with it.
+    pub vouched: Option<Checkpoint>,
 }
 
 /// One thing to decide, with the openings of its commitments.
@@ -112,6 +117,10 @@ impl Journal {
     /// [`StartError`] if the log cannot be read, does not verify, or breaks a law.
     pub async fn start(parts: Parts) -> Result<(Self, impl Future<Output = WriterEnd> + Send + 'static), StartError> {
         let folded = fold::fold(&parts).await?;
+        // Before anything is appended: a log that was rolled back must not grow another end.
+        if let Some(vouched) = &parts.vouched {
+            witnessed::check(&*parts.store, &folded.edge, vouched).await?;
+        }
         let (queue, waiting) = mpsc::channel(QUEUE_MAX);
         let (size_sender, size) = watch::channel(folded.state.size);
         let published = Arc::new(ArcSwap::from_pointee(folded));

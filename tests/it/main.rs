@@ -24,3 +24,4 @@ mod sqlite;
 mod tidy;
 mod walks;
 mod wire;
+mod witness;

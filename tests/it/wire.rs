@@ -11,3 +11,4 @@ mod public_log;
 mod signals;
 mod trace;
 mod walk;
+mod witness;

@@ -5,6 +5,7 @@ use crate::domain::base::Digest;
 use crate::domain::entry::{Entry, NotAnEntry};
 use crate::domain::state::{Broken, State};
 use crate::ports::Fault;
+use crate::services::witnessed::NotVouchedFor;
 use crate::tlog::checkpoint::{Checkpoint, CheckpointError};
 use crate::tlog::leaf_hash;
 use crate::tlog::tree::Edge;
@@ -48,6 +49,9 @@ pub enum StartError {
         /// As configured.
         configured: String,
     },
+    /// Witnesses vouched for another log than this.
+    #[error(transparent)]
+    Vouched(#[from] NotVouchedFor),
     /// The first entry could not be appended.
     #[error("the log cannot be written")]
     Append(#[from] crate::ports::AppendError),

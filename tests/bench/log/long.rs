@@ -11,6 +11,7 @@ use leasehold::adapters::sqlite::SqliteStore;
 use leasehold::domain::base::{Digest, Time};
 use leasehold::domain::entry::{Body, Entry};
 use leasehold::domain::reason::Reason;
+use leasehold::domain::state::Lane;
 use leasehold::ports::{Batch, LogStore, NewEntry, Tile};
 use leasehold::services::index::Index;
 use leasehold::services::trace::{self, Subject};
@@ -191,7 +192,8 @@ impl Grown {
             entries.push(NewEntry { bytes, openings: Vec::new() });
         }
         let checkpoint = Checkpoint { origin: ORIGIN.into(), size: self.edge.size(), root: self.edge.root() };
-        let batch = Batch { expected_size, entries, tiles, checkpoint: checkpoint.sign(&self.signer) };
+        let checkpoint = checkpoint.sign(&self.signer);
+        let batch = Batch { expected_size, entries, tiles, checkpoint, lane: Lane::Ordinary, erased: Vec::new() };
         let begun = Instant::now();
         self.store.append(batch).await?;
         Ok(begun.elapsed().as_secs_f64())

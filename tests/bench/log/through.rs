@@ -43,6 +43,7 @@ impl Through {
     pub(crate) async fn start(file: &Path, now: Time) -> Result<Self> {
         let store: Arc<dyn LogStore> = Arc::new(SqliteStore::open(file)?);
         let parts = Parts {
+            vouched: None,
             store: Arc::clone(&store),
             clock: Arc::new(Still(now)),
             signer: crate::story::signer()?,

@@ -1,6 +1,7 @@
 //! A public log of any size without a broker, its server, and a client that makes paths by itself.
 
 use crate::sim::store::{SimDisk, SimStore};
+use leasehold::domain::state::Lane;
 use leasehold::domain::state::State;
 use leasehold::ports::{Batch, LogStore as _, NewEntry, Tile};
 use leasehold::services::journal::Published;
@@ -79,7 +80,8 @@ impl Site {
             entries.push(NewEntry { bytes, openings: Vec::new() });
         }
         let checkpoint = checkpoint(&self.stored);
-        self.store.append(Batch { expected_size, entries, tiles, checkpoint }).await.unwrap();
+        let batch = Batch { expected_size, entries, tiles, checkpoint, lane: Lane::Ordinary, erased: Vec::new() };
+        self.store.append(batch).await.unwrap();
     }
 
     pub(super) async fn get(&self, path: &str) -> Response {

@@ -29,6 +29,7 @@ use leasehold::services::journal::{Journal, Parts};
 use leasehold::services::renew::Renew;
 use leasehold::services::tokens::Tokens;
 use leasehold::services::view::View;
+use leasehold::services::witnessed::Witnessed;
 use leasehold::surfaces::grpc::{self, GrpcParts};
 use leasehold::surfaces::tls::{Door, DoorLimits, Registry};
 use leasehold::tlog::note::Signer;
@@ -87,17 +88,21 @@ pub(super) struct Broker {
     pub(super) index_file: PathBuf,
     requests: AtomicU64,
     _stop: DropGuard,
-    _folder: tempfile::TempDir,
+    pub(super) folder: tempfile::TempDir,
 }
 
 impl Broker {
     /// With an empty estate: only the bootstrap operator may do anything.
     pub(super) async fn new() -> Self {
+        Self::over(tempfile::tempdir().unwrap(), Witnessed::default()).await
+    }
+
+    /// Over the log in this folder, which may be there already and is not asked whence it comes.
+    pub(super) async fn over(folder: tempfile::TempDir, witnessed: Witnessed) -> Self {
         let grounds = Grounds::new().await;
-        let folder = tempfile::tempdir().unwrap();
         let clock: Arc<TestClock> = Arc::clone(&grounds.clock);
         let store: Arc<dyn LogStore> = Arc::new(SqliteStore::open(&folder.path().join("log.db")).unwrap());
-        let signer = Signer::generate("leasehold.test/wire", [7; 32]).unwrap();
+        let signer = log_key();
         let key = signer.verifier().to_string();
         let operator = SpiffeId::parse(OPERATOR).unwrap();
         let parts = Parts {
@@ -108,6 +113,7 @@ impl Broker {
             bootstrap: vec![operator.clone()],
             mode: "dev",
             engine_request_seconds_max: 2,
+            vouched: None,
         };
         let (journal, writer) = Journal::start(parts).await.unwrap();
         grounds.tasks.spawn(writer);
@@ -119,6 +125,7 @@ impl Broker {
             store,
             engine: engine.clone(),
             probe: Arc::new(NoProbe),
+            witnessed,
             tracker: grounds.tasks.clone(),
         };
         let stop = CancellationToken::new();
@@ -128,7 +135,7 @@ impl Broker {
         grounds.tasks.spawn(index.clone().run(stop.clone()));
         let address = open(&grounds, &world, index, operator, &stop).await;
         let (requests, guard) = (AtomicU64::new(1), stop.clone().drop_guard());
-        Self { grounds, world, engine, key, stop, address, index_file, requests, _stop: guard, _folder: folder }
+        Self { grounds, world, engine, key, stop, address, index_file, requests, _stop: guard, folder }
     }
 
     /// With the estate of the tests in force.
@@ -212,6 +219,11 @@ impl Broker {
         let stored = self.world.store.entries(0, 10_000).await.unwrap();
         stored.iter().map(|stored| Entry::read(&stored.bytes).unwrap()).collect()
     }
+}
+
+/// The key of every log in these tests.
+pub(super) fn log_key() -> Signer {
+    Signer::generate("leasehold.test/wire", [7; 32]).unwrap()
 }
 
 /// The reason code of a refusal.

@@ -45,7 +45,10 @@ impl EvidenceService for Fake {
     async fn get_checkpoint(&self, _: Request<GetCheckpointRequest>) -> Answer<GetCheckpointResponse> {
         drop(self.enter("get_checkpoint", "")?);
         let checkpoint = "leasehold.example.org/prod\n42\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n".into();
-        Ok(Response::new(GetCheckpointResponse { checkpoint, verifier_key: "leasehold.example.org/prod+1+x".into() }))
+        let cosigned_checkpoint =
+            "leasehold.example.org/prod\n40\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n".into();
+        let verifier_key = "leasehold.example.org/prod+1+x".into();
+        Ok(Response::new(GetCheckpointResponse { checkpoint, verifier_key, cosigned_checkpoint }))
     }
 
     async fn stream_entries(&self, request: Request<StreamEntriesRequest>) -> Answer<Self::StreamEntriesStream> {
@@ -146,6 +149,7 @@ impl StatusService for Fake {
             engine: health(HealthState::Unreachable, "vault cannot be reached"),
             trust_source: health(HealthState::Degraded, "the Workload API is unreachable; start its agent"),
             clock: None,
+            log: None,
         }))
     }
 }
