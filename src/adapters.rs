@@ -1,5 +1,6 @@
 //! One outside thing each, behind the traits in `ports`. Adapters never see each other or `services`.
 
+pub mod index;
 pub mod kept_file;
 mod outgoing_tls;
 pub mod probes;

@@ -3,9 +3,12 @@
 //! server runs, so the two cannot disagree about what a log means.
 
 pub mod bundle;
+pub mod crosscheck;
 mod parts;
 mod report;
+pub mod sample;
 pub mod select;
+pub mod trace;
 mod verify;
 
 pub use report::{Complaint, Ends, Report};

@@ -101,8 +101,10 @@ pub async fn run_on(
     connect: &dyn Connect,
     terminal: &mut Terminal,
 ) -> Result<u8, Complaint> {
-    if let Verb::Evidence(evidence::EvidenceVerb::Verify(args)) = &verb {
-        return verify::run(args, terminal);
+    if let Verb::Evidence(verb) = &verb
+        && let Some(done) = evidence::run_offline(verb, terminal)
+    {
+        return done;
     }
     let mut broker = Broker::find(globals, connect, terminal).await?;
     match verb {

@@ -3,8 +3,9 @@
 //! Start: trust source, store, journal (fold and take over), then the driver, which ends what is
 //! pending before anyone can ask for more, then the door. Stop: the door, what runs, the journal.
 
-use super::config::Config;
+use super::config::{Config, Log};
 use super::{log_key, log_trouble, public_log, witnessing};
+use crate::adapters::index::SqliteIndex;
 use crate::adapters::probes::{DsnSupplier, PostgresProbe};
 use crate::adapters::shelf::FileShelf;
 use crate::adapters::spire::{ClientCertificate, SpireOptions, SpireTrust, TrustPolicy};
@@ -22,6 +23,7 @@ use crate::services::World;
 use crate::services::close::Close;
 use crate::services::duties::{Driver, Verbs};
 use crate::services::end::End;
+use crate::services::index::Index;
 use crate::services::issue::{InFlight, Issue};
 use crate::services::journal::{Journal, Parts, WriterEnd};
 use crate::services::renew::Renew;
@@ -124,7 +126,8 @@ pub(super) async fn start(config: Config) -> Result<Running> {
     }
     running.tasks.spawn(running.snapshots().run(stop));
     let verbs = running.drive(&world, Span::from_seconds(config.proof_seconds_max));
-    running.open_door(&config, listener, trust, verbs)?;
+    let index = running.follow(&config.log)?;
+    running.open_door(&config, listener, trust, verbs, index)?;
     if let Some(prepared) = witnesses {
         running.vital(prepared.witnessing(world).run(running.stop.clone()));
     }
@@ -150,12 +153,21 @@ impl Running {
         (Issue::new(world.clone(), tokens, in_flight), renew)
     }
 
+    /// The index is filled behind the log; without it nothing but traces is slower.
+    fn follow(&self, log: &Log) -> Result<Index> {
+        let file = SqliteIndex::open(&SqliteIndex::beside(&log.file), &log.origin)?;
+        let index = Index::new(self.world.journal.clone(), Arc::clone(&self.world.store), Arc::new(file));
+        self.tasks.spawn(index.clone().run(self.stop.clone()));
+        Ok(index)
+    }
+
     fn open_door(
         &self,
         config: &Config,
         listener: TcpListener,
         trust: Arc<SpireTrust>,
         (issue, renew): (Issue, Renew),
+        index: Index,
     ) -> Result<()> {
         let world = &self.world;
         let tls = trust.server_config(Arc::clone(&world.clock), ClientCertificate::Optional, &[b"h2"])?;
@@ -165,8 +177,8 @@ impl Running {
         let door = Door { tls, registry: Arc::clone(&registry), limits: DoorLimits::default() };
         let sessions = door.open(TcpListenerStream::new(listener), &self.tasks, self.stop.clone());
         let bootstrap = config.operators.iter().cloned().collect();
-        let view = View::new(world.clone(), bootstrap);
-        let parts = GrpcParts { world: world.clone(), view, issue, renew, trust: Arc::clone(&trust), registry };
+        let view = View::new(world.clone(), index.clone(), bootstrap);
+        let parts = GrpcParts { world: world.clone(), view, index, issue, renew, trust: Arc::clone(&trust), registry };
         let served = grpc::serve(parts, sessions, self.stop.clone());
         self.vital(async move {
             if let Err(error) = served.await {

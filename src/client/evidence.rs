@@ -2,12 +2,17 @@
 //!
 //! Reading is not verifying: what is fetched here is checked offline, with keys from elsewhere.
 
+mod bundle;
+mod crosscheck;
 mod export;
+mod sample;
+mod trace;
 
 use super::broker::Broker;
 use super::complaint::{Complaint, Result};
 use super::monitor::{self, MonitorArgs};
-use super::{consistency, view};
+use super::terminal::Terminal;
+use super::{consistency, verify, view};
 use crate::proto::v1::evidence_service_client::EvidenceServiceClient;
 use crate::proto::v1::{GetCheckpointRequest, GetReceiptRequest, StreamEntriesRequest, StreamEntriesResponse};
 use serde_json::{Map, Value, json};
@@ -41,6 +46,18 @@ pub enum EvidenceVerb {
     /// Erase openings of a settled entry: two operators, one after the other.
     #[command(after_help = export::ERASE_EXAMPLE)]
     Erase(export::EraseArgs),
+    /// Tell everything the log says of a task, lease, credential, identity or agent, from request to end.
+    #[command(after_help = trace::EXAMPLE)]
+    Trace(trace::TraceArgs),
+    /// Throw the broker's index over the log away and fill it anew from the log.
+    #[command(after_help = "Example:\n  leasehold evidence reindex")]
+    Reindex,
+    /// Choose entries by a seed, so that anyone can repeat the choice.
+    #[command(after_help = sample::EXAMPLE)]
+    Sample(sample::SampleArgs),
+    /// Lay the engine's audit file beside the log and show what one has and the other lacks.
+    #[command(after_help = crosscheck::EXAMPLE)]
+    Crosscheck(crosscheck::CrosscheckArgs),
     /// Print the proof that a newer log begins with an older one.
     #[command(after_help = consistency::EXAMPLE)]
     Consistency(consistency::ConsistencyArgs),
@@ -92,8 +109,22 @@ pub(super) async fn run(broker: &mut Broker<'_>, verb: EvidenceVerb) -> Result<(
         EvidenceVerb::Export(args) => export::export(broker, args).await,
         EvidenceVerb::Erase(args) => export::erase(broker, args).await,
         EvidenceVerb::Consistency(args) => consistency::run(broker, &args).await,
-        // Needs no broker: `client::run_on` has done it before one is looked for.
-        EvidenceVerb::Verify(_) => Ok(()),
+        EvidenceVerb::Trace(args) => trace::online(broker, &args).await,
+        EvidenceVerb::Reindex => trace::reindex(broker).await,
+        EvidenceVerb::Sample(args) => sample::online(broker, &args).await,
+        // They need no broker: `client::run_on` has done them before one is looked for.
+        EvidenceVerb::Verify(_) | EvidenceVerb::Crosscheck(_) => Ok(()),
+    }
+}
+
+/// Runs a verb that needs no broker; `None` for any other.
+pub(super) fn run_offline(verb: &EvidenceVerb, terminal: &mut Terminal) -> Option<Result<u8>> {
+    match verb {
+        EvidenceVerb::Verify(args) => Some(verify::run(args, terminal)),
+        EvidenceVerb::Crosscheck(args) => Some(crosscheck::run(args, terminal)),
+        EvidenceVerb::Trace(args) => args.bundle.as_ref().map(|file| trace::offline(args, file, terminal)),
+        EvidenceVerb::Sample(args) => args.bundle.as_ref().map(|file| sample::offline(args, file, terminal)),
+        _ => None,
     }
 }
 

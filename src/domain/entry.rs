@@ -9,11 +9,13 @@ pub mod bodies;
 pub mod body;
 pub mod canonical;
 pub mod commitment;
+pub mod mention;
 mod read;
 
 pub use actor::Actor;
 pub use body::Body;
 pub use commitment::{Commitment, Opening};
+pub use mention::Mention;
 
 use crate::domain::base::{Digest, Time};
 use serde::{Deserialize, Serialize};

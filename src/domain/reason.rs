@@ -131,6 +131,7 @@ reasons! {
     EngineUnavailable "ENGINE_UNAVAILABLE" Unavailable 5 "repeat with the same request_id when Vault is back; nothing usable was issued"
     EngineRefused "ENGINE_REFUSED" Unavailable 30 "have an operator run leasehold doctor: Vault refused what the estate declares"
     LogUnavailable "LOG_UNAVAILABLE" Unavailable 5 "repeat with the same request_id; without the log nothing is issued"
+    IndexBehind "INDEX_BEHIND" Unavailable 5 "ask again in a moment: the index over the log is being filled"
     Stopping "STOPPING" Unavailable 2 "repeat with the same request_id after the restart"
     Internal "INTERNAL" Internal 0 "report the incident id; it is in the broker's logs"
 }

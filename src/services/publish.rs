@@ -2,9 +2,10 @@
 //! queues. What a reader does not take, waits in the store, not in memory.
 
 use super::World;
+use super::journal::Journal;
 use crate::domain::entry::{Entry, Opening};
 use crate::domain::reason::{Denial, Reason};
-use crate::ports::StoredEntry;
+use crate::ports::{LogStore, StoredEntry};
 
 /// Entries in one page.
 pub const PAGE: u32 = 256;
@@ -23,13 +24,22 @@ pub struct Shown {
 /// # Errors
 /// `LOG_UNAVAILABLE` if the store cannot be read.
 pub async fn page(world: &World, from: u64, limit: u32) -> Result<Vec<StoredEntry>, Denial> {
+    page_of(&world.journal, &*world.store, from, limit).await
+}
+
+pub(super) async fn page_of(
+    journal: &Journal,
+    store: &dyn LogStore,
+    from: u64,
+    limit: u32,
+) -> Result<Vec<StoredEntry>, Denial> {
     // Only what is published: the store may already hold a batch whose checkpoint is not out.
-    let size = world.journal.published().state.size;
+    let size = journal.published().state.size;
     let limit = limit.min(PAGE).min(u32::try_from(size.saturating_sub(from)).unwrap_or(u32::MAX));
     if limit == 0 {
         return Ok(Vec::new());
     }
-    world.store.entries(from, limit).await.map_err(|error| unreadable(&error))
+    store.entries(from, limit).await.map_err(|error| unreadable(&error))
 }
 
 /// The same page with openings.
@@ -50,7 +60,11 @@ pub async fn page_with_openings(world: &World, from: u64, limit: u32) -> Result<
 /// # Errors
 /// `LOG_UNAVAILABLE` if the store cannot be read.
 pub async fn openings(world: &World, index: u64) -> Result<Vec<Opening>, Denial> {
-    let openings = world.store.openings(index).await.map_err(|error| unreadable(&error))?;
+    openings_of(&*world.store, index).await
+}
+
+pub(super) async fn openings_of(store: &dyn LogStore, index: u64) -> Result<Vec<Opening>, Denial> {
+    let openings = store.openings(index).await.map_err(|error| unreadable(&error))?;
     Ok(openings.into_iter().map(|(_, opening)| opening).collect())
 }
 

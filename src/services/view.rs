@@ -2,6 +2,8 @@
 //! may see. Reads never wait for the writer.
 
 use super::World;
+use super::history::{self, PastLease};
+use super::index::Index;
 use super::journal::Published;
 use super::journal::recent::SettledLease;
 use super::publish;
@@ -57,15 +59,16 @@ pub enum SeenLease {
     Open(Lease),
     /// Settled lately.
     Settled(SettledLease),
+    /// Settled longer ago than memory reaches.
+    Past(PastLease),
 }
 
 impl SeenLease {
-    /// The lease, as it stands or last stood.
-    #[must_use]
-    pub fn lease(&self) -> &Lease {
+    fn task(&self) -> TaskId {
         match self {
-            Self::Open(lease) => lease,
-            Self::Settled(settled) => &settled.lease,
+            Self::Open(lease) => lease.facts.task,
+            Self::Settled(settled) => settled.lease.facts.task,
+            Self::Past(past) => past.task,
         }
     }
 }
@@ -74,14 +77,15 @@ impl SeenLease {
 #[derive(Clone)]
 pub struct View {
     world: World,
+    index: Index,
     bootstrap: Arc<[SpiffeId]>,
 }
 
 impl View {
     /// Reads the given world.
     #[must_use]
-    pub fn new(world: World, bootstrap: Vec<SpiffeId>) -> Self {
-        Self { world, bootstrap: bootstrap.into() }
+    pub fn new(world: World, index: Index, bootstrap: Vec<SpiffeId>) -> Self {
+        Self { world, index, bootstrap: bootstrap.into() }
     }
 
     /// Lets a caller in to a reading call.
@@ -112,7 +116,7 @@ impl View {
         let published = self.world.journal.published();
         let (task, gone) = match published.state.tasks.get(&id) {
             Some(task) => (task.clone(), false),
-            None => (self.world.journal.recent().task(id).ok_or_else(Denial::not_found)?, true),
+            None => (self.past_task(id).await?, true),
         };
         if !sees(reader, &published.state.estate, &task) {
             return Err(Denial::not_found());
@@ -164,14 +168,23 @@ impl View {
     /// One lease.
     ///
     /// # Errors
-    /// `NOT_FOUND` for unknown and foreign leases alike.
-    pub fn lease(&self, reader: &Reader, id: LeaseId) -> Result<SeenLease, Denial> {
+    /// `NOT_FOUND` for unknown and foreign leases alike; `INDEX_BEHIND` or `LOG_UNAVAILABLE` if one that
+    /// was settled long ago cannot be looked for.
+    pub async fn lease(&self, reader: &Reader, id: LeaseId) -> Result<SeenLease, Denial> {
         let published = self.world.journal.published();
-        let seen = match published.state.leases.get(&id) {
-            Some(lease) => SeenLease::Open(lease.clone()),
-            None => SeenLease::Settled(self.world.journal.recent().lease(id).ok_or_else(Denial::not_found)?),
+        let (seen, past_task) = match (published.state.leases.get(&id), self.world.journal.recent().lease(id)) {
+            (Some(lease), _) => (SeenLease::Open(lease.clone()), None),
+            (None, Some(settled)) => (SeenLease::Settled(settled), None),
+            (None, None) => {
+                let (past, task) = history::lease(&self.index, id).await?.ok_or_else(Denial::not_found)?;
+                (SeenLease::Past(past), task)
+            }
         };
-        let task = self.task_of(&published, seen.lease())?;
+        let task = match (published.state.tasks.get(&seen.task()), past_task) {
+            (Some(open), _) => open.clone(),
+            (None, Some(past)) => past,
+            (None, None) => self.past_task(seen.task()).await?,
+        };
         if sees(reader, &published.state.estate, &task) { Ok(seen) } else { Err(Denial::not_found()) }
     }
 
@@ -192,10 +205,12 @@ impl View {
         published.state.leases.values().rev().filter(older).filter(visible).take(limit).cloned().collect()
     }
 
-    fn task_of(&self, published: &Published, lease: &Lease) -> Result<Task, Denial> {
-        let id = lease.facts.task;
-        let open = published.state.tasks.get(&id).cloned();
-        open.or_else(|| self.world.journal.recent().task(id)).ok_or_else(Denial::not_found)
+    /// A task that left the state.
+    async fn past_task(&self, id: TaskId) -> Result<Task, Denial> {
+        match self.world.journal.recent().task(id) {
+            Some(task) => Ok(task),
+            None => history::task(&self.index, id).await?.ok_or_else(Denial::not_found),
+        }
     }
 
     async fn shown(&self, task: Task, gone: bool) -> Result<SeenTask, Denial> {

@@ -16,6 +16,7 @@ mod signal;
 mod status;
 mod streams;
 mod task;
+mod trace;
 
 use super::tls::Registry;
 use crate::ports::TrustSource;
@@ -25,6 +26,7 @@ use crate::proto::v1::issuance_service_server::IssuanceServiceServer;
 use crate::proto::v1::signal_service_server::SignalServiceServer;
 use crate::proto::v1::status_service_server::StatusServiceServer;
 use crate::proto::v1::task_service_server::TaskServiceServer;
+use crate::services::index::Index;
 use crate::services::issue::Issue;
 use crate::services::renew::Renew;
 use crate::services::view::View;
@@ -50,6 +52,8 @@ pub struct GrpcParts {
     pub world: World,
     /// Reads the state.
     pub view: View,
+    /// Finds entries.
+    pub index: Index,
     /// Issues secrets.
     pub issue: Issue,
     /// Prolongs leases.
@@ -127,10 +131,10 @@ async fn after(stop: &CancellationToken, grace: Duration) {
 
 /// All services, and the tasks that stand behind them.
 async fn routes(parts: GrpcParts, stop: &CancellationToken) -> Result<Routes, ServeError> {
-    let GrpcParts { world, view, issue, renew, trust, registry } = parts;
+    let GrpcParts { world, view, index, issue, renew, trust, registry } = parts;
     let (reporter, health) = tonic_health::server::health_reporter();
     let pulse = start(&world, trust, registry, reporter, stop).await;
-    let desk = Desk { world, view, stop: stop.clone(), streams: Arc::default() };
+    let desk = Desk { world, view, index, stop: stop.clone(), streams: Arc::default() };
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(crate::proto::DESCRIPTORS)
         .build_v1()?;

@@ -1,5 +1,6 @@
 //! Golden files: what is generated or promised byte for byte.
 
+mod auditing;
 mod cli_help;
 mod docs_examples;
 mod errors;

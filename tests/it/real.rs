@@ -2,8 +2,10 @@
 
 mod bench;
 mod crash;
+mod crosscheck;
 mod doctor;
 mod engine_facts;
+mod history;
 mod hostile_users;
 pub(crate) mod house;
 mod lab;

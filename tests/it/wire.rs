@@ -9,5 +9,6 @@ mod evidence;
 mod faces;
 mod public_log;
 mod signals;
+mod trace;
 mod walk;
 mod witness;

@@ -1688,6 +1688,110 @@ pub struct EraseOpeningResponse {
     #[prost(enumeration = "ErasureState", tag = "1")]
     pub state: i32,
 }
+/// Asks for a trace.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TraceRequest {
+    /// Only stories that begin at or after this index; `next_index` of the page before, else 0.
+    #[prost(uint64, tag = "6")]
+    pub from_index: u64,
+    /// At most so many stories (leases of a task or credential, tasks of an agent, tasks and deeds of an identity);
+    /// 1 to 100, or 0 for 20.
+    #[prost(int32, tag = "7")]
+    pub limit: i32,
+    /// What the trace is of; exactly one.
+    #[prost(oneof = "trace_request::Subject", tags = "1, 2, 3, 4, 5")]
+    pub subject: ::core::option::Option<trace_request::Subject>,
+}
+/// Nested message and enum types in `TraceRequest`.
+pub mod trace_request {
+    /// What the trace is of; exactly one.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Subject {
+        /// One task with its leases, `task-` and a UUID.
+        #[prost(string, tag = "1")]
+        TaskId(::prost::alloc::string::String),
+        /// One lease with its task, `lease-` and a UUID.
+        #[prost(string, tag = "2")]
+        LeaseId(::prost::alloc::string::String),
+        /// The leases of a credential, by its name in the estate.
+        #[prost(string, tag = "3")]
+        Credential(::prost::alloc::string::String),
+        /// The tasks of an identity, and what it did or was refused besides.
+        #[prost(string, tag = "4")]
+        SpiffeId(::prost::alloc::string::String),
+        /// The tasks of an agent, by its name in the estate.
+        #[prost(string, tag = "5")]
+        Agent(::prost::alloc::string::String),
+    }
+}
+/// A piece of a trace.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct TraceResponse {
+    /// What it is.
+    #[prost(oneof = "trace_response::Message", tags = "1, 2")]
+    pub message: ::core::option::Option<trace_response::Message>,
+}
+/// Nested message and enum types in `TraceResponse`.
+pub mod trace_response {
+    /// What it is.
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Message {
+        /// The first message.
+        #[prost(message, tag = "1")]
+        Summary(super::TraceSummary),
+        /// Every other.
+        #[prost(message, tag = "2")]
+        Entry(super::TracedEntry),
+    }
+}
+/// What a trace looked through.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TraceSummary {
+    /// Entries of the log.
+    #[prost(uint64, tag = "1")]
+    pub size: u64,
+    /// Where the next page begins; 0 if this is the last.
+    #[prost(uint64, tag = "2")]
+    pub next_index: u64,
+    /// What has more entries than are told here, in words.
+    #[prost(string, repeated, tag = "3")]
+    pub cut: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// An entry of a trace.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct TracedEntry {
+    /// Its index.
+    #[prost(uint64, tag = "1")]
+    pub index: u64,
+    /// Its canonical bytes.
+    #[prost(bytes = "vec", tag = "2")]
+    pub entry: ::prost::alloc::vec::Vec<u8>,
+    /// Its openings.
+    #[prost(message, repeated, tag = "3")]
+    pub openings: ::prost::alloc::vec::Vec<Opening>,
+    /// Which part of the story it tells.
+    #[prost(enumeration = "TracePart", tag = "4")]
+    pub part: i32,
+    /// The task to whose story it belongs; empty if to none.
+    #[prost(string, tag = "5")]
+    pub task_id: ::prost::alloc::string::String,
+    /// The lease that it is about; empty if about none.
+    #[prost(string, tag = "6")]
+    pub lease_id: ::prost::alloc::string::String,
+}
+/// Asks for a new index.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RebuildIndexRequest {}
+/// How far the new index is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RebuildIndexResponse {
+    /// Entries that are indexed.
+    #[prost(uint64, tag = "1")]
+    pub indexed: u64,
+    /// Entries of the log when it was asked for.
+    #[prost(uint64, tag = "2")]
+    pub size: u64,
+}
 /// How an erasure stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -1717,6 +1821,59 @@ impl ErasureState {
             "ERASURE_STATE_UNSPECIFIED" => Some(Self::Unspecified),
             "ERASURE_STATE_REQUESTED" => Some(Self::Requested),
             "ERASURE_STATE_ERASED" => Some(Self::Erased),
+            _ => None,
+        }
+    }
+}
+/// Part of a story, in the order in which it is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum TracePart {
+    /// Never sent.
+    Unspecified = 0,
+    /// Who asked, and for what.
+    Identity = 1,
+    /// What the estate declared of agent and credential.
+    Entitlement = 2,
+    /// Who said yes or no, until when.
+    Approval = 3,
+    /// The engine token, the intent, the secret.
+    Issuance = 4,
+    /// A secret lives longer.
+    Renewal = 5,
+    /// How it ended, and how surely.
+    End = 6,
+    /// Anything else that speaks of it.
+    Besides = 7,
+}
+impl TracePart {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "TRACE_PART_UNSPECIFIED",
+            Self::Identity => "TRACE_PART_IDENTITY",
+            Self::Entitlement => "TRACE_PART_ENTITLEMENT",
+            Self::Approval => "TRACE_PART_APPROVAL",
+            Self::Issuance => "TRACE_PART_ISSUANCE",
+            Self::Renewal => "TRACE_PART_RENEWAL",
+            Self::End => "TRACE_PART_END",
+            Self::Besides => "TRACE_PART_BESIDES",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "TRACE_PART_UNSPECIFIED" => Some(Self::Unspecified),
+            "TRACE_PART_IDENTITY" => Some(Self::Identity),
+            "TRACE_PART_ENTITLEMENT" => Some(Self::Entitlement),
+            "TRACE_PART_APPROVAL" => Some(Self::Approval),
+            "TRACE_PART_ISSUANCE" => Some(Self::Issuance),
+            "TRACE_PART_RENEWAL" => Some(Self::Renewal),
+            "TRACE_PART_END" => Some(Self::End),
+            "TRACE_PART_BESIDES" => Some(Self::Besides),
             _ => None,
         }
     }
@@ -1961,6 +2118,58 @@ pub mod evidence_service_client {
                 .insert(GrpcMethod::new("leasehold.v1.EvidenceService", "EraseOpening"));
             self.inner.unary(req, path, codec).await
         }
+        /// Gathers every entry that speaks of a task, lease, credential, identity or agent: who asked, what entitled
+        /// them, who said yes, what was issued, renewed and ended. First a summary, then the entries, ascending.
+        pub async fn trace(
+            &mut self,
+            request: impl tonic::IntoRequest<super::TraceRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::TraceResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/leasehold.v1.EvidenceService/Trace",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("leasehold.v1.EvidenceService", "Trace"));
+            self.inner.server_streaming(req, path, codec).await
+        }
+        /// Throws the index over the log away and fills it anew from the log; says how far it is, and closes when it
+        /// is done. The log itself is not touched, so the call needs no request id.
+        pub async fn rebuild_index(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RebuildIndexRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::RebuildIndexResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/leasehold.v1.EvidenceService/RebuildIndex",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("leasehold.v1.EvidenceService", "RebuildIndex"));
+            self.inner.server_streaming(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -2031,6 +2240,33 @@ pub mod evidence_service_server {
             request: tonic::Request<super::EraseOpeningRequest>,
         ) -> std::result::Result<
             tonic::Response<super::EraseOpeningResponse>,
+            tonic::Status,
+        >;
+        /// Server streaming response type for the Trace method.
+        type TraceStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::TraceResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Gathers every entry that speaks of a task, lease, credential, identity or agent: who asked, what entitled
+        /// them, who said yes, what was issued, renewed and ended. First a summary, then the entries, ascending.
+        async fn trace(
+            &self,
+            request: tonic::Request<super::TraceRequest>,
+        ) -> std::result::Result<tonic::Response<Self::TraceStream>, tonic::Status>;
+        /// Server streaming response type for the RebuildIndex method.
+        type RebuildIndexStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::RebuildIndexResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Throws the index over the log away and fills it anew from the log; says how far it is, and closes when it
+        /// is done. The log itself is not touched, so the call needs no request id.
+        async fn rebuild_index(
+            &self,
+            request: tonic::Request<super::RebuildIndexRequest>,
+        ) -> std::result::Result<
+            tonic::Response<Self::RebuildIndexStream>,
             tonic::Status,
         >;
     }
@@ -2385,6 +2621,98 @@ pub mod evidence_service_server {
                                 max_encoding_message_size,
                             );
                         let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/leasehold.v1.EvidenceService/Trace" => {
+                    #[allow(non_camel_case_types)]
+                    struct TraceSvc<T: EvidenceService>(pub Arc<T>);
+                    impl<
+                        T: EvidenceService,
+                    > tonic::server::ServerStreamingService<super::TraceRequest>
+                    for TraceSvc<T> {
+                        type Response = super::TraceResponse;
+                        type ResponseStream = T::TraceStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::TraceRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as EvidenceService>::trace(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = TraceSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/leasehold.v1.EvidenceService/RebuildIndex" => {
+                    #[allow(non_camel_case_types)]
+                    struct RebuildIndexSvc<T: EvidenceService>(pub Arc<T>);
+                    impl<
+                        T: EvidenceService,
+                    > tonic::server::ServerStreamingService<super::RebuildIndexRequest>
+                    for RebuildIndexSvc<T> {
+                        type Response = super::RebuildIndexResponse;
+                        type ResponseStream = T::RebuildIndexStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RebuildIndexRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as EvidenceService>::rebuild_index(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RebuildIndexSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
                         Ok(res)
                     };
                     Box::pin(fut)

@@ -9,6 +9,7 @@ pub(super) mod lease;
 pub(super) mod page;
 pub(super) mod secret;
 pub(super) mod task;
+pub(super) mod trace;
 
 use crate::domain::base::Time;
 use prost_types::Timestamp;

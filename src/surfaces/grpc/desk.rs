@@ -11,6 +11,7 @@ use crate::domain::state::command::Caller;
 use crate::domain::state::{Ask, Command};
 use crate::ports::entropy;
 use crate::services::World;
+use crate::services::index::Index;
 use crate::services::journal::Durable;
 use crate::services::view::{Reader, View};
 use prost::Message;
@@ -25,6 +26,8 @@ pub(super) struct Desk {
     pub(super) world: World,
     /// Reads the state.
     pub(super) view: View,
+    /// Finds entries.
+    pub(super) index: Index,
     /// Ends every stream.
     pub(super) stop: CancellationToken,
     /// Places for streams.

@@ -6,6 +6,7 @@ use super::convert::export;
 use super::convert::fields::invalid;
 use super::desk::{Answer, Desk, Outcome, mark};
 use super::streams::{self, Outflow, Outlet};
+use super::trace;
 use crate::domain::entry::bodies::evidence::Read;
 use crate::domain::entry::{Body, Entry};
 use crate::domain::reason::Denial;
@@ -34,6 +35,8 @@ const STREAM: &str = "leasehold.v1.EvidenceService/StreamEntries";
 impl EvidenceService for Evidence {
     type StreamEntriesStream = Outflow<v1::StreamEntriesResponse>;
     type ExportStream = Outflow<v1::ExportResponse>;
+    type TraceStream = Outflow<v1::TraceResponse>;
+    type RebuildIndexStream = Outflow<v1::RebuildIndexResponse>;
 
     async fn get_checkpoint(&self, request: Request<v1::GetCheckpointRequest>) -> Answer<v1::GetCheckpointResponse> {
         self.0.answer(self.checkpoint(&request))
@@ -60,6 +63,14 @@ impl EvidenceService for Evidence {
 
     async fn erase_opening(&self, request: Request<v1::EraseOpeningRequest>) -> Answer<v1::EraseOpeningResponse> {
         self.0.answer(self.erase(request).await)
+    }
+
+    async fn trace(&self, request: Request<v1::TraceRequest>) -> Answer<Self::TraceStream> {
+        self.0.answer(trace::trace(self, &request).await)
+    }
+
+    async fn rebuild_index(&self, request: Request<v1::RebuildIndexRequest>) -> Answer<Self::RebuildIndexStream> {
+        self.0.answer(trace::rebuild(&self.0, &request).await)
     }
 }
 
@@ -123,7 +134,7 @@ impl Evidence {
         }
         match (entry.body.task(), entry.body.lease()) {
             (Some(task), _) => self.0.view.task(reader, task).await.is_ok(),
-            (None, Some(lease)) => self.0.view.lease(reader, lease).is_ok(),
+            (None, Some(lease)) => self.0.view.lease(reader, lease).await.is_ok(),
             (None, None) => false,
         }
     }
@@ -150,7 +161,7 @@ impl Evidence {
         self.note(caller, Read { call: call.into(), from, limit, target: None }).await
     }
 
-    async fn note(&self, caller: Caller, read: Read) -> Result<(), Denial> {
+    pub(super) async fn note(&self, caller: Caller, read: Read) -> Result<(), Denial> {
         let body = Body::from(read);
         self.0.world.journal.propose(Command::NoteOf { caller, body }, Vec::new()).await.map(drop)
     }

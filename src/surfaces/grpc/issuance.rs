@@ -50,7 +50,7 @@ impl IssuanceService for Issuance {
     }
 
     async fn get_lease(&self, request: Request<v1::GetLeaseRequest>) -> Answer<v1::GetLeaseResponse> {
-        let lease = self.get(&request);
+        let lease = self.get(&request).await;
         self.desk.answer(lease.map(|lease| v1::GetLeaseResponse { lease: Some(lease) }))
     }
 
@@ -103,7 +103,7 @@ impl Issuance {
         let mark = mark(RENEW, &caller, &request_id, &message)?;
         let ask = convert::renewal(&message)?;
         let lease = self.renew.renew(caller.clone(), mark, ask).await?;
-        self.after(&caller, RENEW, lease)
+        self.after(&caller, RENEW, lease).await
     }
 
     async fn revoke(&self, request: Request<v1::RevokeLeaseRequest>) -> Outcome<v1::Lease> {
@@ -113,21 +113,21 @@ impl Issuance {
         let mark = mark(REVOKE, &caller, &request_id, &message)?;
         let ask = Ask::RevokeLease(fields::lease_id(&message.lease_id)?);
         match self.desk.ask(caller.clone(), mark, ask, Vec::new()).await?.reply {
-            Reply::Lease(lease) => self.after(&caller, REVOKE, lease),
+            Reply::Lease(lease) => self.after(&caller, REVOKE, lease).await,
             _ => Err(Denial::new(Reason::Internal, "the writer named no lease").into()),
         }
     }
 
     /// The lease after a change.
-    fn after(&self, caller: &Caller, call: &str, id: LeaseId) -> Outcome<v1::Lease> {
+    async fn after(&self, caller: &Caller, call: &str, id: LeaseId) -> Outcome<v1::Lease> {
         let reader = self.desk.view.admit(caller, call)?;
-        Ok(convert::shown(&self.desk.view.lease(&reader, id)?))
+        Ok(convert::shown(&self.desk.view.lease(&reader, id).await?))
     }
 
-    fn get(&self, request: &Request<v1::GetLeaseRequest>) -> Outcome<v1::Lease> {
+    async fn get(&self, request: &Request<v1::GetLeaseRequest>) -> Outcome<v1::Lease> {
         let reader = self.desk.reader(request, GET)?;
         let id = fields::lease_id(&request.get_ref().lease_id)?;
-        Ok(convert::shown(&self.desk.view.lease(&reader, id)?))
+        Ok(convert::shown(&self.desk.view.lease(&reader, id).await?))
     }
 
     fn list(&self, request: Request<v1::ListLeasesRequest>) -> Outcome<v1::ListLeasesResponse> {

@@ -5,23 +5,33 @@ use crate::plan::Size;
 use crate::report::{against, bound, median, plain, quantile};
 use crate::story::{self, ORIGIN, Story};
 use crate::through::Through;
-use anyhow::Result;
+use anyhow::{Context as _, Result};
+use leasehold::adapters::index::SqliteIndex;
 use leasehold::adapters::sqlite::SqliteStore;
 use leasehold::domain::base::{Digest, Time};
+use leasehold::domain::entry::{Body, Entry};
+use leasehold::domain::reason::Reason;
 use leasehold::domain::state::Lane;
-use leasehold::ports::{Batch, LogStore as _, NewEntry, Tile};
+use leasehold::ports::{Batch, LogStore, NewEntry, Tile};
+use leasehold::services::index::Index;
+use leasehold::services::trace::{self, Subject};
 use leasehold::tlog::checkpoint::Checkpoint;
 use leasehold::tlog::leaf_hash;
 use leasehold::tlog::note::Signer;
 use leasehold::tlog::tree::Edge;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 const GROWN_MAX: f64 = 1.2;
 /// Of the payload, and as many bytes an entry.
 const DISK_MAX: (f64, f64) = (1.2, 33.0);
 const START_MILLIS_MAX: f64 = 100.0;
 const START_WIDE_MILLIS_MAX: f64 = 3_000.0;
+const TRACE_MILLIS_MAX: f64 = 5.0;
+/// Traces of which the median is told.
+const TRACES: usize = 201;
 /// Entries that an append brings when 64 wait.
 const APPENDED: usize = 64;
 /// Entries that are filled in at once.
@@ -47,7 +57,7 @@ pub(crate) async fn all(folder: &Path, size: &Size) -> Result<()> {
     disk(&long)?;
     start("10k_open", &long, START_MILLIS_MAX).await?;
     start_wide();
-    trace();
+    trace(&long).await?;
     Ok(())
 }
 
@@ -96,9 +106,45 @@ fn start_wide() {
     xtask::not_run("log.start.1m_open", &why);
 }
 
-/// To be measured on the long file: the trace of one lease in its middle, warm, bound 5 ms.
-fn trace() {
-    xtask::not_run("log.trace.lease", "there is no index over the log yet (bound 5 ms)");
+/// One lease in the middle of the log, again and again; the first, which fills the index, does not count.
+async fn trace(closed: &Closed) -> Result<()> {
+    let Closed { file, now, entries, .. } = closed;
+    let through = Through::start(file, *now).await?;
+    let port = Arc::new(SqliteIndex::open(&SqliteIndex::beside(file), ORIGIN)?);
+    let index = Index::new(through.journal.clone(), Arc::clone(&through.store), port);
+    let stop = CancellationToken::new();
+    let filler = tokio::spawn(index.clone().run(stop.clone()));
+    let lease = lease_after(&*through.store, entries / 2).await?;
+    let begun = Instant::now();
+    let mut told = trace::trace(&index, &lease, 0, 1).await;
+    while told.as_ref().is_err_and(|denial| denial.reason == Reason::IndexBehind) {
+        told = trace::trace(&index, &lease, 0, 1).await;
+    }
+    plain("index.fill", begun.elapsed().as_secs_f64() * 1e6 / *entries as f64, "us/entry");
+    let mut millis = Vec::new();
+    for _ in 0..TRACES {
+        let begun = Instant::now();
+        told = trace::trace(&index, &lease, 0, 1).await;
+        millis.push(begun.elapsed().as_secs_f64() * 1e3);
+    }
+    let told = told.map_err(|denial| anyhow::anyhow!(denial.sentence))?;
+    println!("trace: {} entries of one lease and its task among {entries}", told.gathered.steps.len());
+    stop.cancel();
+    filler.await?;
+    drop(index);
+    through.stop().await?;
+    bound("trace.lease", median(millis), "ms", TRACE_MILLIS_MAX);
+    Ok(())
+}
+
+/// The first lease that is intended from an index on.
+async fn lease_after(store: &dyn LogStore, index: u64) -> Result<Subject> {
+    let entries = store.entries(index, 1_000).await?;
+    let intended = |bytes: &[u8]| match Entry::read(bytes).map(|entry| entry.body) {
+        Ok(Body::LeaseIntended(body)) => Some(Subject::Lease(body.lease)),
+        _ => None,
+    };
+    entries.iter().find_map(|stored| intended(&stored.bytes)).context("no lease in the middle of the log")
 }
 
 /// A log that nobody writes.

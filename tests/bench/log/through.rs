@@ -8,7 +8,7 @@ use leasehold::domain::entry::Body;
 use leasehold::domain::entry::bodies::access::Refused;
 use leasehold::domain::judge::BuiltInRules;
 use leasehold::domain::state::Command;
-use leasehold::ports::{Clock, Reading};
+use leasehold::ports::{Clock, LogStore, Reading};
 use leasehold::services::journal::{Journal, Parts, WriterEnd};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -19,6 +19,7 @@ use tokio::task::{JoinHandle, JoinSet};
 /// A broker's log, without the broker.
 pub(crate) struct Through {
     pub(crate) journal: Journal,
+    pub(crate) store: Arc<dyn LogStore>,
     writer: JoinHandle<WriterEnd>,
 }
 
@@ -41,10 +42,11 @@ impl Clock for Still {
 impl Through {
     /// `now`: not before the last entry of the log.
     pub(crate) async fn start(file: &Path, now: Time) -> Result<Self> {
+        let store: Arc<dyn LogStore> = Arc::new(SqliteStore::open(file)?);
         let parts = Parts {
             shelf: Arc::new(FileShelf::beside(file)?),
             vouched: None,
-            store: Arc::new(SqliteStore::open(file)?),
+            store: Arc::clone(&store),
             clock: Arc::new(Still(now)),
             signer: crate::story::signer()?,
             judge: Arc::new(BuiltInRules),
@@ -53,13 +55,15 @@ impl Through {
             engine_request_seconds_max: 90,
         };
         let (journal, writer) = Journal::start(parts).await?;
-        Ok(Self { journal, writer: tokio::spawn(writer) })
+        Ok(Self { journal, store, writer: tokio::spawn(writer) })
     }
 
     /// The orderly end.
     pub(crate) async fn stop(self) -> Result<()> {
-        drop(self.journal);
-        self.writer.await?;
+        let Self { journal, store, writer } = self;
+        drop(journal);
+        writer.await?;
+        drop(store);
         Ok(())
     }
 

@@ -2,6 +2,8 @@
 
 use super::desk::Desk;
 use super::fake::{TASK, outage};
+use clap::Parser as _;
+use leasehold::app::cli::Cli;
 
 const LEASE: &str = "lease-00000000-0000-7000-8000-000000000001";
 
@@ -89,6 +91,23 @@ async fn evidence_is_printed_as_files_and_lines() {
     assert!(lines[0].ends_with("note=x\\u{202e}y by=leasehold"), "{list:?}");
     let none = desk.run(&["evidence", "list", "--from", "9"]).await;
     assert!(none.data.is_empty() && none.talk.contains("no entries from index 9"), "{none:?}");
+}
+
+#[tokio::test]
+async fn a_trace_names_one_subject_and_says_how_to_go_on() {
+    let desk = Desk::open().await;
+    let none = desk.run(&["evidence", "trace", "--agent", "billing-bot"]).await;
+    assert_eq!(none.data, "agent billing-bot in a log of 42 entries\nnothing in the log speaks of it\n", "{none:?}");
+    assert_eq!(desk.broker.request_ids("trace"), ["Some(Agent(\"billing-bot\"))"]);
+    let json = desk.run(&["evidence", "trace", "--agent", "billing-bot", "--json"]).await;
+    let json: serde_json::Value = serde_json::from_str(&json.data).unwrap();
+    assert_eq!((&json["of"]["kind"], &json["next_index"]), (&"agent".into(), &7.into()));
+    for words in [&["evidence", "trace"][..], &["evidence", "trace", "--agent", "a", "--credential", "b"]] {
+        let whole = ["leasehold"].iter().chain(words);
+        assert!(Cli::try_parse_from(whole).is_err(), "{words:?}");
+    }
+    let rebuilt = desk.run(&["evidence", "reindex"]).await;
+    assert_eq!(rebuilt.data, "the index holds 42 of 42 entries\n", "{rebuilt:?}");
 }
 
 #[tokio::test]

@@ -79,6 +79,8 @@ impl StatusService for Tiny {
 impl EvidenceService for Tiny {
     type StreamEntriesStream = tokio_stream::Empty<Result<v1::StreamEntriesResponse, Status>>;
     type ExportStream = tokio_stream::Empty<Result<v1::ExportResponse, Status>>;
+    type TraceStream = tokio_stream::Empty<Result<v1::TraceResponse, Status>>;
+    type RebuildIndexStream = tokio_stream::Empty<Result<v1::RebuildIndexResponse, Status>>;
 
     async fn get_checkpoint(
         &self,
@@ -115,6 +117,17 @@ impl EvidenceService for Tiny {
         &self,
         _: Request<v1::EraseOpeningRequest>,
     ) -> Result<Response<v1::EraseOpeningResponse>, Status> {
+        Err(Status::unimplemented("not in the stand-in"))
+    }
+
+    async fn trace(&self, _: Request<v1::TraceRequest>) -> Result<Response<Self::TraceStream>, Status> {
+        Err(Status::unimplemented("not in the stand-in"))
+    }
+
+    async fn rebuild_index(
+        &self,
+        _: Request<v1::RebuildIndexRequest>,
+    ) -> Result<Response<Self::RebuildIndexStream>, Status> {
         Err(Status::unimplemented("not in the stand-in"))
     }
 }

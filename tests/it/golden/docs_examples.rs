@@ -13,8 +13,9 @@ use std::{env, fs};
 
 const CONFIGURATION: &str = "docs/configuration.md";
 /// Pages with command lines to type.
-const PAGES: [&str; 7] = [
+const PAGES: [&str; 8] = [
     "README.md",
+    "docs/auditing.md",
     "docs/configuration.md",
     "docs/evidence-format.md",
     "docs/limits.md",

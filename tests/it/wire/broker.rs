@@ -6,6 +6,7 @@ use crate::fixtures::ports::{TestClock, TestEntropy};
 use crate::fixtures::world::{WORKLOAD, World as Grounds, connect};
 use crate::sim::shelf::SimShelf;
 use hyper_util::rt::TokioIo;
+use leasehold::adapters::index::SqliteIndex;
 use leasehold::adapters::spire::ClientCertificate;
 use leasehold::adapters::sqlite::SqliteStore;
 use leasehold::domain::base::{Span, SpiffeId};
@@ -23,6 +24,7 @@ use leasehold::services::World;
 use leasehold::services::close::Close;
 use leasehold::services::duties::{Driver, Verbs};
 use leasehold::services::end::End;
+use leasehold::services::index::Index;
 use leasehold::services::issue::{InFlight, Issue};
 use leasehold::services::journal::{Journal, Parts};
 use leasehold::services::renew::Renew;
@@ -33,6 +35,7 @@ use leasehold::surfaces::grpc::{self, GrpcParts};
 use leasehold::surfaces::tls::{Door, DoorLimits, Registry};
 use leasehold::tlog::note::Signer;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use tokio::net::TcpListener;
@@ -83,6 +86,7 @@ pub(super) struct Broker {
     pub(super) key: String,
     pub(super) stop: CancellationToken,
     pub(super) address: SocketAddr,
+    pub(super) index_file: PathBuf,
     requests: AtomicU64,
     _stop: DropGuard,
     pub(super) folder: tempfile::TempDir,
@@ -127,9 +131,13 @@ impl Broker {
             tracker: grounds.tasks.clone(),
         };
         let stop = CancellationToken::new();
-        let address = open(&grounds, &world, operator, &stop).await;
+        let index_file = SqliteIndex::beside(&folder.path().join("log.db"));
+        let port = Arc::new(SqliteIndex::open(&index_file, "leasehold.test/wire").unwrap());
+        let index = Index::new(world.journal.clone(), Arc::clone(&world.store), port);
+        grounds.tasks.spawn(index.clone().run(stop.clone()));
+        let address = open(&grounds, &world, index, operator, &stop).await;
         let (requests, guard) = (AtomicU64::new(1), stop.clone().drop_guard());
-        Self { grounds, world, engine, key, stop, address, requests, _stop: guard, folder }
+        Self { grounds, world, engine, key, stop, address, index_file, requests, _stop: guard, folder }
     }
 
     /// With the estate of the tests in force.
@@ -236,7 +244,13 @@ fn channel(address: SocketAddr, identity: Option<Identity>) -> Channel {
     Endpoint::from_static("http://leasehold").connect_with_connector_lazy(connector)
 }
 
-async fn open(grounds: &Grounds, world: &World, operator: SpiffeId, stop: &CancellationToken) -> SocketAddr {
+async fn open(
+    grounds: &Grounds,
+    world: &World,
+    index: Index,
+    operator: SpiffeId,
+    stop: &CancellationToken,
+) -> SocketAddr {
     let tokens = Tokens::new(world.clone());
     let in_flight = InFlight::default();
     let verbs = Verbs {
@@ -257,7 +271,8 @@ async fn open(grounds: &Grounds, world: &World, operator: SpiffeId, stop: &Cance
     let sessions = door.open(TcpListenerStream::new(listener), &grounds.tasks, stop.clone());
     let parts = GrpcParts {
         world: world.clone(),
-        view: View::new(world.clone(), vec![operator]),
+        view: View::new(world.clone(), index.clone(), vec![operator]),
+        index,
         issue: Issue::new(world.clone(), tokens, in_flight),
         renew,
         trust,

@@ -119,7 +119,7 @@ pub(in crate::surfaces::grpc) fn receipt(proven: Proven) -> v1::Receipt {
     }
 }
 
-fn opening(opening: Opening) -> v1::Opening {
+pub(super) fn opening(opening: Opening) -> v1::Opening {
     v1::Opening { field: opening.field, salt: opening.salt.to_vec(), value: opening.value }
 }
 

@@ -2,13 +2,14 @@
 
 use super::fields::{invalid, lease_id, name, span, task_id};
 use super::{page, timestamp};
-use crate::domain::base::{LeaseId, Name, Span, TaskId};
+use crate::domain::base::{LeaseId, Name, Span, TaskId, Time};
 use crate::domain::entry::bodies::lease::{Assurance, Revocability};
 use crate::domain::reason::Denial;
 use crate::domain::state::command::{IssueSecret, Parameters, RenewLease};
 use crate::domain::state::lease::Stage;
 use crate::domain::state::{Lease, limits};
 use crate::proto::v1;
+use crate::services::history::PastLease;
 use crate::services::journal::recent::{LeaseEnd, SettledLease};
 use crate::services::view::SeenLease;
 use v1::issue_secret_request::Parameters as Wire;
@@ -124,6 +125,7 @@ pub(in crate::surfaces::grpc) fn shown(seen: &SeenLease) -> v1::Lease {
     match seen {
         SeenLease::Open(lease) => open(lease),
         SeenLease::Settled(settled) => self::settled(settled),
+        SeenLease::Past(past) => self::past(past),
     }
 }
 
@@ -145,8 +147,25 @@ pub(in crate::surfaces::grpc) fn open(lease: &Lease) -> v1::Lease {
 }
 
 fn settled(settled: &SettledLease) -> v1::Lease {
+    ended(open(&settled.lease), settled.end, settled.time, settled.index)
+}
+
+fn past(past: &PastLease) -> v1::Lease {
+    let lease = v1::Lease {
+        id: past.lease.to_string(),
+        task_id: past.task.to_string(),
+        credential: past.credential.to_string(),
+        revocability: revocability(past.revocability).into(),
+        issue_time: past.issued.map(timestamp),
+        expire_time: Some(timestamp(past.expires)),
+        ..Default::default()
+    };
+    ended(lease, past.end, past.time, past.index)
+}
+
+fn ended(lease: v1::Lease, end: LeaseEnd, time: Time, index: u64) -> v1::Lease {
     let none = v1::RevocationAssurance::Unspecified;
-    let (state, assurance, revoked) = match settled.end {
+    let (state, assurance, revoked) = match end {
         LeaseEnd::Revoked(assured) => (v1::LeaseState::Revoked, assurance(assured), true),
         LeaseEnd::NotIssued => (v1::LeaseState::NotIssued, none, false),
         LeaseEnd::Expired => (v1::LeaseState::Expired, none, false),
@@ -154,9 +173,9 @@ fn settled(settled: &SettledLease) -> v1::Lease {
     v1::Lease {
         state: state.into(),
         assurance: assurance.into(),
-        revoke_time: revoked.then(|| timestamp(settled.time)),
-        log_index: settled.index,
-        ..open(&settled.lease)
+        revoke_time: revoked.then(|| timestamp(time)),
+        log_index: index,
+        ..lease
     }
 }
 

@@ -39,6 +39,8 @@ impl EstateService for Fake {
 impl EvidenceService for Fake {
     type StreamEntriesStream = Stream<StreamEntriesResponse>;
     type ExportStream = Stream<ExportResponse>;
+    type TraceStream = Stream<TraceResponse>;
+    type RebuildIndexStream = Stream<RebuildIndexResponse>;
 
     async fn get_checkpoint(&self, _: Request<GetCheckpointRequest>) -> Answer<GetCheckpointResponse> {
         drop(self.enter("get_checkpoint", "")?);
@@ -88,6 +90,19 @@ impl EvidenceService for Fake {
         drop(self.enter("erase_opening", &request.request_id)?);
         let state = if request.index == 41 { ErasureState::Requested } else { ErasureState::Erased };
         Ok(Response::new(EraseOpeningResponse { state: state.into() }))
+    }
+
+    async fn trace(&self, request: Request<TraceRequest>) -> Answer<Self::TraceStream> {
+        drop(self.enter("trace", &format!("{:?}", request.into_inner().subject))?);
+        let summary = TraceSummary { size: 42, next_index: 7, cut: Vec::new() };
+        let pieces = [Ok(TraceResponse { message: Some(trace_response::Message::Summary(summary)) })];
+        Ok(Response::new(Box::pin(futures_util::stream::iter(pieces))))
+    }
+
+    async fn rebuild_index(&self, _: Request<RebuildIndexRequest>) -> Answer<Self::RebuildIndexStream> {
+        drop(self.enter("rebuild_index", "")?);
+        let pieces = [0, 42].map(|indexed| Ok(RebuildIndexResponse { indexed, size: 42 }));
+        Ok(Response::new(Box::pin(futures_util::stream::iter(pieces))))
     }
 }
 

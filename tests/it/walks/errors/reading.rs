@@ -52,6 +52,15 @@ async fn evidence(page: &mut Page, cast: &Cast) {
         "a receipt of somebody else's entry",
         client(&cast.bot).get_receipt(v1::GetReceiptRequest { index: 0 }).await,
     );
+    let trace =
+        async |caller: &Raw, subject| client(caller).trace(v1::TraceRequest { subject, from_index: 0, limit: 0 }).await;
+    page.row("a trace of nothing", trace(&cast.auditor, None).await);
+    let agent = || Some(v1::trace_request::Subject::Agent("billing-bot".into()));
+    page.row("a trace, as a workload", trace(&cast.bot, agent()).await);
+    let no_id = Some(v1::trace_request::Subject::SpiffeId("https://example.org/agent/a".into()));
+    page.row("a trace of what is no SPIFFE ID", trace(&cast.auditor, no_id).await);
+    let rebuild = v1::RebuildIndexRequest {};
+    page.row("a new index, as an auditor", client(&cast.auditor).rebuild_index(rebuild).await);
     let proof = async |old_size, new_size| {
         client(&cast.auditor).get_consistency_proof(v1::GetConsistencyProofRequest { old_size, new_size }).await
     };
