@@ -87,7 +87,7 @@ class Fold:
         self.size, self.time, self.epoch, self.engine_max = 0, 0, 0, 0
         self.origin: Optional[str] = None
         self.counts: Counter = Counter()
-        self.counted: Optional[Dict[str, int]] = None  # what the last log.counted said
+        self.counted_at: Optional[int] = None  # time of the last log.counted
         self.version = 0
         self.items: Items = {}
         self.group: Optional[Items] = None
@@ -119,7 +119,7 @@ class Fold:
 
     def log_counted(self, it: About, what: Item) -> None:
         must("counts", what["counts"] == dict(self.counts), "the log holds other numbers than are written here")
-        self.counted = what["counts"]
+        self.counted_at = it.time
 
     def broker_activated(self, it: About, what: Item) -> None:
         must("epoch", what["epoch"] == self.epoch + 1, "activations count from 1 without gaps")
@@ -391,41 +391,64 @@ LAWS = {kind: law for kind, law in LAWS.items() if law is not None}
 class Parts:
     """What can be said of a log of which only parts are shown. Takes over from the fold of what stands before."""
 
-    def __init__(self, before: Fold, is_selection: bool) -> None:
+    def __init__(self, before: Fold, selection: Optional[Dict[str, str]]) -> None:
         self.time = before.time
-        self.counted = before.counted or {}
-        self.shown = before.counts - Counter(self.counted)
-        self.is_anchored = before.size > 0
-        self.is_selection = is_selection
-        self.lives = {lease_id: "issued" if lease.is_issued else "intended" for lease_id, lease in before.leases.items()}
+        self.issued = {lease_id: lease.is_issued for lease_id, lease in before.leases.items()}  # of what is open
+        self.base: Optional[Counter] = before.counts if before.size > 0 else None
+        self.shown: Counter = Counter()  # since the base
+        self.selection = selection
+        self.counted_at = before.counted_at
+        self.is_counted = False  # whether nothing was folded away behind the last log.counted
 
-    def apply(self, entry: Any) -> None:
+    def apply(self, index: int, entry: Any) -> None:
         kind, what, time = entry["type"], entry["what"], micros(entry["time"])
         must("time", time >= self.time, "an entry is older than the one shown before it")
         self.time = time
         if kind.startswith("lease."):
             self.live(kind, what["lease"])
         if kind == "log.counted":
-            self.count(what["counts"])
-        self.shown[kind] += 1
+            self.count(index, what["counts"])
+        else:
+            self.shown[kind] += 1
 
     def live(self, kind: str, lease_id: str) -> None:
-        life = self.lives.get(lease_id)
+        is_open, is_issued = lease_id in self.issued, self.issued.get(lease_id, False)
         if kind == "lease.intended":
-            must("lease", life is None, "intended twice, or too late")
-            self.lives[lease_id] = "intended"
-        elif kind in ("lease.issued", "lease.not_issued"):
-            must("lease", life in (None, "intended"), "decided twice")
-            self.lives[lease_id] = {None: "issued unasked", "intended": "issued"}[life]
-        else:
-            must("lease", life in ("intended", "issued"), "its intent was not shown, or it is settled")
+            must("lease", not is_open, "intended twice")
+            self.issued[lease_id] = False
+            return
+        must("lease", is_open, "its intent is not shown, or it is settled")
+        if kind in ("lease.issued", "lease.not_issued"):
+            must("lease", not is_issued, "issued already")
+            self.issued[lease_id] = True
+        elif kind != "lease.unproven":
+            must("lease", is_issued, "it is not shown that it was issued")
         if kind in ("lease.not_issued", "lease.revoked", "lease.expired"):
-            self.lives[lease_id] = "settled"
+            del self.issued[lease_id]
 
-    def count(self, counts: Dict[str, int]) -> None:
-        grown = {kind: counts.get(kind, 0) - self.counted.get(kind, 0) for kind in TYPES}
-        for kind in TYPES:
-            must("counts", self.shown[kind] <= grown[kind], f"more of {kind} is shown than was counted")
-        for kind in COMPLETE_TYPES if self.is_selection and self.is_anchored else ():
-            must("complete", self.shown[kind] == grown[kind], f"not every {kind} is shown")
-        self.counted, self.shown, self.is_anchored = counts, Counter(), True
+    def count(self, index: int, counts: Dict[str, int]) -> None:
+        must("counts", counts.keys() <= TYPES.keys(), "a type is counted that does not exist")
+        must("counts", sum(counts.values()) == index, "the numbers are not those of the entries before")
+        if self.base is not None:
+            for kind in TYPES:
+                least = self.base[kind] + self.shown[kind]
+                must("counts", counts.get(kind, 0) >= least, f"more of {kind} is shown than was counted")
+            for kind in COMPLETE_TYPES if self.selection is not None else ():
+                exactly = self.base[kind] + self.shown[kind]
+                must("complete", counts.get(kind, 0) == exactly, f"not every {kind} is shown")
+        elif self.selection is not None and "from" in self.selection:
+            begins = micros(self.selection["from"])
+            must("complete", self.time <= begins, "what stands before the first log.counted may not all be shown")
+        self.base, self.shown = Counter(counts), Counter()
+        self.base["log.counted"] += 1
+        self.counted_at, self.is_counted = self.time, True
+
+    def folded(self) -> None:
+        self.is_counted = False
+
+    def check_end(self) -> None:
+        if self.selection is None or self.is_counted:
+            return
+        to = self.selection.get("to")
+        covered = to is not None and self.counted_at is not None and self.counted_at >= micros(to)
+        must("complete", covered, "what stands behind the last log.counted may not all be shown")

@@ -160,7 +160,6 @@ task_id = matching("task-" + UUID)
 lease_id = matching("lease-" + UUID)
 like_spiffe_id = matching(r"spiffe://[a-z0-9._-]{1,255}(/(?!\.{1,2}(/|\Z))[A-Za-z0-9._-]+)+")
 like_time = matching(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z")
-TIME_FIRST, TIME_LAST = "1970-01-01T00:00:00.000000Z", "9999-12-30T22:00:00.999999Z"
 
 
 def spiffe_id(value: Any) -> bool:
@@ -173,7 +172,7 @@ def id_pattern(value: Any) -> bool:
 
 
 def time(value: Any) -> bool:
-    if not like_time(value) or not TIME_FIRST <= value <= TIME_LAST:
+    if not like_time(value) or not "1970" <= value < "9999":
         return False
     try:
         datetime.fromisoformat(value[:-1])

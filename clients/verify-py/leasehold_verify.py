@@ -39,7 +39,8 @@ class Verifier:
         self.size = 0
         self.peaks: List[Tuple[int, bytes]] = []  # perfect subtrees from the left: leaves, hash
         self.is_readable = True
-        self.is_selection = False
+        self.is_whole = True
+        self.selection: Optional[Dict[str, str]] = None
         self.fold: Optional[Fold] = Fold()  # None once a law was broken: what follows cannot be judged
         self.parts: Optional[Parts] = None  # instead of the fold, from the first folded line on
         self.types: Counter = Counter()
@@ -61,7 +62,7 @@ class Verifier:
         except Malformed as error:
             self.is_readable = False
             return self.complain(None, "bundle", error)
-        self.is_selection = "selection" in head
+        self.selection = head.get("selection")
         try:
             self.checkpoint = open_checkpoint(head["checkpoint"], self.policy)
             check_witnesses(head["checkpoint"], self.policy)
@@ -90,8 +91,11 @@ class Verifier:
             self.entry(place, item)
         else:
             self.push(leaves, unbase64(item["hash"]))
+            self.is_whole = False
             if self.fold is not None and self.parts is None:
-                self.parts = Parts(self.fold, self.is_selection)
+                self.parts = Parts(self.fold, self.selection)
+            if self.parts is not None:
+                self.parts.folded()
 
     def entry(self, place: int, item: Dict[str, Any]) -> None:
         entry, data = item["entry"], write(item["entry"]).encode()
@@ -114,7 +118,7 @@ class Verifier:
             if self.parts is None:
                 self.fold.apply(entry, leaf)
             else:
-                self.parts.apply(entry)
+                self.parts.apply(place, entry)
         except Broken as broken:
             self.fold = None
             self.complain(place, broken.law, broken.meaning)
@@ -168,8 +172,7 @@ class Verifier:
         if signed and said != signed.origin and (said is not None or self.parts is None):
             self.complain(None, "origin", f"the log says that it is {said}")
         try:
-            if self.parts is None:
-                self.fold.check_end()
+            (self.parts or self.fold).check_end()
         except Broken as broken:
             self.complain(None, broken.law, broken.meaning)
 

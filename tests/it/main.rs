@@ -21,5 +21,6 @@ mod real;
 mod sim;
 mod sqlite;
 mod tidy;
+mod verifiers;
 mod walks;
 mod wire;

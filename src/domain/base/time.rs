@@ -68,11 +68,12 @@ impl Time {
     /// Reads the one text form.
     ///
     /// # Errors
-    /// [`NotATime`] for every other spelling, also of the same instant.
+    /// [`NotATime`] for every other spelling, also of the same instant, and outside the years 1970 to 9998.
     pub fn parse(text: &str) -> Result<Self, NotATime> {
         let stamp: jiff::Timestamp = text.parse().map_err(|_| NotATime)?;
         let time = Self(stamp.as_microsecond());
-        if time.to_string() == text { Ok(time) } else { Err(NotATime) }
+        // Two plain bounds, so that every language can have the same: years 1970 to 9998.
+        if time.0 >= 0 && text < "9999" && time.to_string() == text { Ok(time) } else { Err(NotATime) }
     }
 }
 
@@ -165,6 +166,21 @@ mod tests {
         assert_eq!(Time::parse(text).unwrap().to_string(), text);
         for other in ["2026-11-21T10:14:51Z", "2026-11-21T10:14:51.000001+00:00", "2026-11-21t10:14:51.000001z", ""] {
             assert_eq!(Time::parse(other), Err(NotATime), "{other}");
+        }
+    }
+
+    #[test]
+    fn times_lie_in_the_years_1970_to_9998() {
+        for edge in ["1970-01-01T00:00:00.000000Z", "9998-12-31T23:59:59.999999Z"] {
+            assert_eq!(Time::parse(edge).unwrap().to_string(), edge);
+        }
+        for beyond in [
+            "1969-12-31T23:59:59.999999Z",
+            "9999-01-01T00:00:00.000000Z",
+            "-000001-01-01T00:00:00.000000Z",
+            "2026-12-31T23:59:60.000000Z",
+        ] {
+            assert_eq!(Time::parse(beyond), Err(NotATime), "{beyond}");
         }
     }
 
