@@ -3,7 +3,9 @@
 //! server runs, so the two cannot disagree about what a log means.
 
 pub mod bundle;
+mod parts;
 mod report;
+pub mod select;
 mod verify;
 
 pub use report::{Complaint, Ends, Report};

@@ -5,6 +5,8 @@ pub mod close;
 pub mod commit;
 pub mod duties;
 pub mod end;
+pub mod erase;
+pub mod export;
 pub mod issue;
 pub mod journal;
 pub mod publish;

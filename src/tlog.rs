@@ -6,6 +6,7 @@
 pub mod checkpoint;
 pub mod hash;
 pub mod note;
+pub mod peaks;
 pub mod proof;
 pub mod receipt;
 pub mod tile;

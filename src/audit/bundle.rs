@@ -1,36 +1,56 @@
-//! A bundle: lines of JSON. The first is `{"checkpoint":…,"form":"leasehold-bundle/1"}`; each other
-//! is one entry, `{"entry":{…},"index":0,"openings":[{"field":…,"salt":…,"value":…}]}`, where the
-//! entry stands with its exact canonical bytes.
+//! A bundle: a log, or the chosen part of one, in one file. Lines of canonical JSON. The first is the
+//! head with the signed checkpoint; each other is an entry in its exact bytes, or a perfect subtree
+//! of entries that are not shown. So every bundle has the shape of the whole log, and its root.
+//!
+//! docs/evidence-format.md says it for strangers. Nothing is verified here; see `verify`.
 
+use crate::domain::entry::canonical;
+use crate::tlog::Hash;
+use crate::tlog::peaks::Subtree;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 
 /// The form that is written and read.
-pub const FORM: &str = "leasehold-bundle/1";
+pub const FORM: &str = "leasehold-bundle/2";
+
+// INVARIANT of every type here: fields in ASCII order of their names, so that what is written is canonical.
 
 /// First line of a bundle.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Head {
-    /// Signed checkpoint over exactly the entries that follow.
+    /// Signed checkpoint over exactly the log that follows.
     pub checkpoint: String,
     /// [`FORM`].
     pub form: String,
+    /// What was chosen, if not the whole log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selection: Option<Selection>,
 }
 
-/// Any other line.
-#[derive(Debug, Serialize, Deserialize)]
+/// What a part of a log was chosen for, as it was asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Line {
-    /// The entry, byte for byte.
-    pub entry: Box<RawValue>,
-    /// Its index.
-    pub index: u64,
-    /// Openings that are disclosed.
-    #[serde(default)]
-    pub openings: Vec<Disclosed>,
+pub struct Selection {
+    /// Tasks of this agent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
+    /// Leases of this credential.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential: Option<String>,
+    /// From this time on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// This lease.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease: Option<String>,
+    /// This task.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<String>,
+    /// Before this time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
 }
 
 /// One disclosed opening.
@@ -45,23 +65,146 @@ pub struct Disclosed {
     pub value: String,
 }
 
+/// Any line but the first.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Line<'a> {
+    /// An entry that is shown.
+    Entry(Shown<'a>),
+    /// Entries that are not.
+    Folded(Subtree),
+}
+
+/// An entry that is shown.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Shown<'a> {
+    /// Its canonical bytes.
+    pub entry: &'a [u8],
+    /// Its index.
+    pub index: u64,
+    /// Its leaf hash as the line states it: tells a damaged line from a forged log.
+    pub leaf: Hash,
+    /// Openings that are disclosed, ascending by field.
+    pub openings: Vec<Disclosed>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Folded<'a> {
+    from: u64,
+    hash: &'a str,
+    leaves: u64,
+}
+
 impl Head {
     /// The head over a signed checkpoint.
     #[must_use]
-    pub fn new(checkpoint: String) -> Self {
-        Self { checkpoint, form: FORM.into() }
+    pub fn new(checkpoint: String, selection: Option<Selection>) -> Self {
+        Self { checkpoint, form: FORM.into(), selection }
+    }
+
+    /// The line, with its line feed.
+    #[must_use]
+    pub fn to_line(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default() + "\n"
+    }
+
+    /// Reads the line without its line feed.
+    ///
+    /// # Errors
+    /// What is wrong with it, in a few words.
+    pub fn read(line: &[u8]) -> Result<Self, String> {
+        canonical::check(line).map_err(|error| format!("the head is not canonical: {error}"))?;
+        let head: Self = serde_json::from_slice(line).map_err(|error| format!("not a head: {error}"))?;
+        if head.form == FORM { Ok(head) } else { Err(format!("form {} is not {FORM}", head.form)) }
     }
 }
 
-impl Line {
-    /// A line from an entry's canonical bytes.
+impl<'a> Line<'a> {
+    /// Reads a line without its line feed. Exactly what [`Shown::to_line`] and [`folded_line`] write.
     ///
     /// # Errors
-    /// If the bytes are not JSON.
-    pub fn new(index: u64, entry: &[u8], openings: Vec<Disclosed>) -> Result<Self, serde_json::Error> {
-        let text = String::from_utf8_lossy(entry).into_owned();
-        Ok(Self { entry: RawValue::from_string(text)?, index, openings })
+    /// What is wrong with it, in a few words.
+    pub fn read(line: &'a [u8]) -> Result<Self, String> {
+        std::str::from_utf8(line).map_err(|_| "the line is not UTF-8".to_owned())?;
+        if line.starts_with(ENTRY) { read_shown(line).map(Self::Entry) } else { read_folded(line).map(Self::Folded) }
     }
+}
+
+fn read_shown(line: &[u8]) -> Result<Shown<'_>, String> {
+    let end =
+        canonical::object_end(line, ENTRY.len()).map_err(|error| format!("the line is not canonical: {error}"))?;
+    let (front, rest) = line.split_at(end);
+    let entry = front.get(ENTRY.len()..).unwrap_or_default();
+    let (index, rest) = number(rest.strip_prefix(INDEX).ok_or("no index behind the entry")?).ok_or("no whole index")?;
+    let rest = rest.strip_prefix(LEAF).ok_or("no leaf hash behind the index")?;
+    let (leaf, rest) = rest.split_at_checked(HASH_CHARACTERS).ok_or("the leaf hash is cut short")?;
+    let leaf = std::str::from_utf8(leaf).ok().and_then(|leaf| Hash::parse(leaf).ok()).ok_or("not a leaf hash")?;
+    let openings = if rest == b"\"}" { Vec::new() } else { read_openings(rest)? };
+    Ok(Shown { entry, index, leaf, openings })
+}
+
+fn read_openings(rest: &[u8]) -> Result<Vec<Disclosed>, String> {
+    let inside = rest.strip_prefix(b"\",").ok_or("something else than openings behind the leaf hash")?;
+    let object = [b"{", inside].concat();
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Openings {
+        openings: Vec<Disclosed>,
+    }
+    canonical::check(&object).map_err(|error| format!("the openings are not canonical: {error}"))?;
+    let Openings { openings } = serde_json::from_slice(&object).map_err(|error| format!("no openings: {error}"))?;
+    let fields_ascend = openings.is_sorted_by(|one, next| one.field < next.field);
+    let salts_are_whole = openings.iter().all(|opening| opening.salt_bytes().is_some());
+    match () {
+        () if openings.is_empty() => Err("an empty list of openings is left out".into()),
+        () if !fields_ascend => Err("the openings are out of order".into()),
+        () if !salts_are_whole => Err("a salt is not 32 bytes of padded base64".into()),
+        () => Ok(openings),
+    }
+}
+
+fn read_folded(line: &[u8]) -> Result<Subtree, String> {
+    canonical::check(line).map_err(|error| format!("the line is not canonical: {error}"))?;
+    let folded: Folded<'_> =
+        serde_json::from_slice(line).map_err(|error| format!("neither entry nor subtree: {error}"))?;
+    let root = Hash::parse(folded.hash).map_err(|error| error.to_string())?;
+    // A number of leaves that is no power of two belongs nowhere: see `Peaks::push_subtree`.
+    let height = if folded.leaves.is_power_of_two() { folded.leaves.trailing_zeros() as u8 } else { u8::MAX };
+    Ok(Subtree { from: folded.from, height, root })
+}
+
+/// A canonical whole number at the beginning.
+fn number(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    let digits = bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let (digits, rest) = bytes.split_at(digits);
+    let number: u64 = std::str::from_utf8(digits).ok()?.parse().ok()?;
+    (number <= NUMBER_MAX && number.to_string().as_bytes() == digits).then_some((number, rest))
+}
+
+impl Shown<'_> {
+    /// The line, with its line feed. The entry's bytes are taken to be canonical.
+    #[must_use]
+    pub fn to_line(&self) -> Vec<u8> {
+        let index = self.index.to_string();
+        let mut line = [ENTRY, self.entry, INDEX, index.as_bytes(), LEAF, self.leaf.to_string().as_bytes()].concat();
+        line.extend_from_slice(b"\"");
+        if !self.openings.is_empty() {
+            line.extend_from_slice(b",\"openings\":");
+            line.extend(serde_json::to_vec(&self.openings).unwrap_or_default());
+        }
+        line.extend_from_slice(b"}\n");
+        line
+    }
+}
+
+/// The line of a subtree, with its line feed.
+#[must_use]
+pub fn folded_line(subtree: &Subtree) -> Vec<u8> {
+    let hash = subtree.root.to_string();
+    let folded = Folded { from: subtree.from, hash: &hash, leaves: subtree.leaves() };
+    let mut line = serde_json::to_vec(&folded).unwrap_or_default();
+    line.push(b'\n');
+    line
 }
 
 impl Disclosed {
@@ -77,3 +220,9 @@ impl Disclosed {
         STANDARD.decode(&self.salt).ok()?.try_into().ok()
     }
 }
+
+const ENTRY: &[u8] = b"{\"entry\":";
+const INDEX: &[u8] = b",\"index\":";
+const LEAF: &[u8] = b",\"leaf\":\"";
+const HASH_CHARACTERS: usize = 44;
+const NUMBER_MAX: u64 = (1 << 53) - 1;

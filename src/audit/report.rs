@@ -39,11 +39,17 @@ pub struct Ends {
 pub struct Report {
     /// Origin of the log.
     pub origin: String,
-    /// Entries that were verified.
+    /// Entries of the log.
     pub size: u64,
+    /// Of these, how many the bundle shows.
+    pub shown: u64,
+    /// Whether it shows them all.
+    pub whole: bool,
+    /// Types of which nothing is left out: of a whole log all; of a part those that its counts prove.
+    pub complete: Vec<String>,
     /// Root hash, base64.
     pub root: String,
-    /// Entries by type.
+    /// Shown entries by type.
     pub types: BTreeMap<String, u64>,
     /// Disclosed openings that match their commitments.
     pub openings: u64,
@@ -67,8 +73,14 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { origin, size, openings, leases, .. } = self;
+        let Self { origin, size, shown, openings, leases, .. } = self;
         writeln!(f, "log {origin}: {size} entries, {openings} disclosed openings match")?;
+        if !self.whole {
+            writeln!(f, "{shown} of them are shown, the others folded into hashes")?;
+            if !self.complete.is_empty() {
+                writeln!(f, "by the log's own counts nothing is left out of {}", self.complete.join(", "))?;
+            }
+        }
         writeln!(
             f,
             "{} issued: {} effect-confirmed, {} authority-confirmed, {} ended by rotation or expiry, {} open ({} unproven); {} intents came to nothing",

@@ -1,46 +1,83 @@
-//! The checks: signature, structure, canonical bytes, openings, and the laws by folding.
+//! The checks, in this order: the head and its signature; then line by line its place, its leaf hash,
+//! the entry, its openings, the laws; at the end the root. What is told first is where a log departs
+//! from what was signed. docs/evidence-format.md gives the order to whoever writes another verifier.
 
-use super::bundle::{Disclosed, FORM, Head, Line};
+use super::bundle::{Disclosed, Head, Line, Selection, Shown};
+use super::parts::{COMPLETE, Parts};
 use super::report::Report;
 use crate::domain::base::Digest;
 use crate::domain::entry::bodies::lease::Assurance;
+use crate::domain::entry::body::Type;
 use crate::domain::entry::{Body, Commitment, Entry};
-use crate::domain::state::State;
+use crate::domain::state::{Broken, State};
 use crate::tlog::checkpoint::Checkpoint;
 use crate::tlog::leaf_hash;
 use crate::tlog::note::VerifierKey;
+use crate::tlog::peaks::{Peaks, Subtree};
 use crate::tlog::receipt::Receipt;
-use crate::tlog::tree::Edge;
 use std::io::BufRead;
 
 /// Most complaints that are kept; a log with more is no log.
 const COMPLAINTS_MAX: usize = 100;
+/// No line is longer: an entry, its openings, and what stands around them.
+const LINE_BYTES_MAX: u64 = 1 << 20;
 
 struct Verification {
     report: Report,
-    edge: Edge,
-    /// `None` once a law was broken: what follows cannot be judged.
-    state: Option<State>,
+    peaks: Peaks,
+    signed: Option<Checkpoint>,
+    selection: Option<Selection>,
+    laws: Laws,
+    types: [u64; Type::ALL.len()],
 }
 
-/// Verifies a whole bundle. Never fails: what cannot be read is a complaint.
-pub fn verify(bundle: impl BufRead, key: &VerifierKey) -> Report {
-    let mut it = Verification { report: Report::default(), edge: Edge::new(), state: Some(State::default()) };
-    let mut lines = bundle.lines();
-    let head = lines.next().and_then(Result::ok).unwrap_or_default();
-    for line in lines {
-        match line.map_err(|error| error.to_string()).and_then(|line| read_line(&line)) {
-            Ok(line) => it.entry(&line),
-            Err(why) => it.report.complain(Some(it.edge.size()), "bundle", why),
-        }
-        if it.report.complaints.len() >= COMPLAINTS_MAX {
-            it.report.complain(None, "bundle", "and more: the rest was not looked at");
-            break;
+/// Which laws the entries are held against.
+enum Laws {
+    /// Nothing is folded away so far: the fold of the state, the server's own.
+    Whole(Box<State>),
+    /// Something is: what can be said of parts.
+    Parts(Box<Parts>),
+    /// A law was broken, or an entry could not be read: what follows cannot be judged.
+    Off,
+}
+
+/// What became of the reading.
+enum Reading {
+    GoesOn,
+    Stops,
+}
+
+/// Verifies a bundle. Never fails: what cannot be read is a complaint.
+pub fn verify(mut bundle: impl BufRead, key: &VerifierKey) -> Report {
+    let mut it = Verification::new();
+    let mut line = Vec::new();
+    let head = read_line(&mut bundle, &mut line).and_then(|more| if more { Ok(()) } else { Err("no head".into()) });
+    match head.and_then(|()| Head::read(&line)) {
+        Ok(head) => it.head(head, key),
+        Err(why) => {
+            it.report.complain(None, "bundle", why);
+            return it.report;
         }
     }
-    it.checkpoint(&head, key);
+    if let Reading::Stops = it.lines(bundle, line) {
+        it.count_up();
+        return it.report;
+    }
     it.end();
     it.report
+}
+
+/// The next line without its line feed; `false` at the end.
+fn read_line(bundle: &mut impl BufRead, line: &mut Vec<u8>) -> Result<bool, String> {
+    line.clear();
+    let read =
+        std::io::Read::take(bundle, LINE_BYTES_MAX).read_until(b'\n', line).map_err(|error| error.to_string())?;
+    match line.pop() {
+        None => Ok(false),
+        Some(b'\n') => Ok(true),
+        Some(_) if read as u64 == LINE_BYTES_MAX => Err("the line is too long".into()),
+        Some(_) => Err("the last line is not whole".into()),
+    }
 }
 
 /// Verifies a receipt: that `entry` stands in a log that `key` signed, and its openings.
@@ -50,7 +87,7 @@ pub fn verify_receipt(proof: &str, entry: &[u8], openings: &[Disclosed], key: &V
         Ok(receipt) => match receipt.verify(entry, key) {
             Ok(checkpoint) => {
                 (report.origin, report.size) = (checkpoint.origin, checkpoint.size);
-                report.root = checkpoint.root.to_string();
+                (report.root, report.shown) = (checkpoint.root.to_string(), 1);
                 Some(receipt.index)
             }
             Err(error) => return refused(report, Some(receipt.index), "inclusion", &error),
@@ -72,70 +109,162 @@ fn refused(mut report: Report, index: Option<u64>, law: &str, error: &dyn std::e
     report
 }
 
-fn read_line(line: &str) -> Result<Line, String> {
-    serde_json::from_str(line).map_err(|error| format!("not a line of a bundle: {error}"))
-}
-
 impl Verification {
-    fn entry(&mut self, line: &Line) {
-        let index = self.edge.size();
-        let bytes = line.entry.get().as_bytes();
-        let leaf = leaf_hash(bytes);
-        // Tiles are the store's; a verifier keeps only the edge.
-        drop(self.edge.push(leaf));
-        if line.index != index {
-            let meaning = format!("stands where entry {index} must stand");
-            self.report.complain(Some(line.index), "order", meaning);
+    fn new() -> Self {
+        Self {
+            report: Report { whole: true, ..Report::default() },
+            peaks: Peaks::default(),
+            signed: None,
+            selection: None,
+            laws: Laws::Whole(Box::default()),
+            types: [0; Type::ALL.len()],
         }
-        let entry = match Entry::read(bytes) {
+    }
+
+    fn head(&mut self, head: Head, key: &VerifierKey) {
+        self.selection = head.selection;
+        match Checkpoint::open(&head.checkpoint, key) {
+            Ok(signed) => {
+                self.report.origin.clone_from(&signed.origin);
+                self.signed = Some(signed);
+            }
+            Err(error) => self.report.complain(None, "signature", error.to_string()),
+        }
+    }
+
+    /// What cannot be placed ends the reading: nothing behind it can be placed either.
+    fn lines(&mut self, mut bundle: impl BufRead, mut line: Vec<u8>) -> Reading {
+        loop {
+            let place = Some(self.peaks.size());
+            let taken = match read_line(&mut bundle, &mut line) {
+                Ok(false) => return Reading::GoesOn,
+                Ok(true) => Line::read(&line).map_err(|why| ("bundle", why)).and_then(|line| self.line(&line)),
+                Err(why) => Err(("bundle", why)),
+            };
+            if let Err((law, why)) = taken {
+                self.report.complain(place, law, why);
+                return Reading::Stops;
+            }
+            if self.report.complaints.len() >= COMPLAINTS_MAX {
+                self.report.complain(None, "bundle", "and more: the rest was not looked at");
+                return Reading::Stops;
+            }
+        }
+    }
+
+    fn line(&mut self, line: &Line<'_>) -> Result<(), (&'static str, String)> {
+        let place = self.peaks.size();
+        match line {
+            Line::Entry(shown) if shown.index == place => {
+                self.entry(shown);
+                Ok(())
+            }
+            Line::Entry(shown) => Err(("order", format!("entry {} stands where entry {place} must", shown.index))),
+            Line::Folded(subtree) => self.folded(subtree),
+        }
+    }
+
+    fn folded(&mut self, subtree: &Subtree) -> Result<(), (&'static str, String)> {
+        if !self.peaks.push_subtree(subtree) {
+            let (from, place) = (subtree.from, self.peaks.size());
+            return Err(("order", format!("a subtree from {from} does not belong at {place}")));
+        }
+        self.report.whole = false;
+        match &mut self.laws {
+            Laws::Whole(state) => self.laws = Laws::Parts(Box::new(Parts::after(state, self.selection.clone()))),
+            Laws::Parts(parts) => parts.skip(),
+            Laws::Off => {}
+        }
+        Ok(())
+    }
+
+    fn entry(&mut self, shown: &Shown<'_>) {
+        let (index, leaf) = (self.peaks.size(), leaf_hash(shown.entry));
+        self.peaks.push(leaf);
+        self.report.shown += 1;
+        if leaf != shown.leaf {
+            self.laws = Laws::Off;
+            self.report.complain(
+                Some(index),
+                "leaf",
+                "the entry is not the one of which the line states the leaf hash",
+            );
+        }
+        let entry = match Entry::read_canonical(shown.entry) {
             Ok(entry) => entry,
             Err(error) => {
-                self.state = None;
+                self.laws = Laws::Off;
                 return self.report.complain(Some(index), "entry", error.to_string());
             }
         };
-        *self.report.types.entry(entry.body.type_name().into()).or_default() += 1;
+        if let Some(count) = self.types.get_mut(entry.body.kind() as usize) {
+            *count += 1;
+        }
         count(&mut self.report, &entry.body);
-        check_openings(&mut self.report, Some(index), &entry, &line.openings);
-        let Some(state) = &mut self.state else { return };
-        if let Err(broken) = state.apply(&entry, Digest::from_bytes(*leaf.as_bytes())) {
-            self.report.complain(Some(index), broken.law, broken.sentence);
-            self.state = None;
+        check_openings(&mut self.report, Some(index), &entry, &shown.openings);
+        let judged = match &mut self.laws {
+            Laws::Whole(state) => state.apply(&entry, Digest::from_bytes(*leaf.as_bytes())),
+            Laws::Parts(parts) => parts.follow(index, &entry),
+            Laws::Off => Ok(()),
+        };
+        if let Err(broken) = judged {
+            self.broken(Some(index), broken);
         }
     }
 
-    fn checkpoint(&mut self, head: &str, key: &VerifierKey) {
-        let head: Head = match serde_json::from_str(head) {
-            Ok(head) => head,
-            Err(error) => return self.report.complain(None, "bundle", format!("no head: {error}")),
-        };
-        if head.form != FORM {
-            return self.report.complain(None, "bundle", format!("form {} is not {FORM}", head.form));
-        }
-        self.report.size = self.edge.size();
-        self.report.root = self.edge.root().to_string();
-        match Checkpoint::open(&head.checkpoint, key) {
-            Err(error) => self.report.complain(None, "signature", error.to_string()),
-            Ok(signed) => {
-                if (signed.size, signed.root) != (self.edge.size(), self.edge.root()) {
-                    let meaning = format!("the entries are not the {} that were signed", signed.size);
-                    self.report.complain(None, "root", meaning);
-                }
-                self.report.origin = signed.origin;
-            }
-        }
+    fn broken(&mut self, index: Option<u64>, broken: Broken) {
+        self.laws = Laws::Off;
+        self.report.complain(index, broken.law, broken.sentence);
+    }
+
+    fn count_up(&mut self) {
+        let counted = Type::ALL.iter().zip(self.types).filter(|(_, count)| *count > 0);
+        self.report.types = counted.map(|(kind, count)| (kind.name().to_owned(), count)).collect();
+        let found = self.peaks.head();
+        (self.report.size, self.report.root) = (found.size, found.root.to_string());
     }
 
     fn end(&mut self) {
-        let Some(state) = &self.state else { return };
+        self.count_up();
+        self.root();
+        match std::mem::replace(&mut self.laws, Laws::Off) {
+            Laws::Whole(state) => self.end_of_whole(&state),
+            Laws::Parts(parts) => {
+                self.report.leases.open = parts.open_leases();
+                if let Err(broken) = parts.end() {
+                    self.broken(None, broken);
+                } else if self.selection.is_some() && self.report.holds() {
+                    self.report.complete = COMPLETE.iter().map(|kind| kind.name().to_owned()).collect();
+                }
+            }
+            Laws::Off => {}
+        }
+    }
+
+    fn root(&mut self) {
+        let Some(signed) = &self.signed else { return };
+        let found = self.peaks.head();
+        let index = match found.size.cmp(&signed.size) {
+            std::cmp::Ordering::Less => Some(found.size),
+            std::cmp::Ordering::Equal if found.root == signed.root => return,
+            std::cmp::Ordering::Equal => None,
+            std::cmp::Ordering::Greater => Some(signed.size),
+        };
+        let meaning = format!("the entries are not the {} that were signed", signed.size);
+        self.report.complain(index, "root", meaning);
+    }
+
+    fn end_of_whole(&mut self, state: &State) {
+        let origin = &state.broker.origin;
+        if self.signed.as_ref().is_some_and(|signed| signed.origin != *origin) {
+            self.report.complain(None, "origin", format!("the log says that it is {origin}"));
+        }
         if let Err(broken) = state.check_end() {
             self.report.complain(None, broken.law, broken.sentence);
         }
-        if state.broker.origin != self.report.origin && !self.report.origin.is_empty() {
-            self.report.complain(None, "origin", format!("the log says that it is {}", state.broker.origin));
-        }
         self.report.leases.open = state.leases.len() as u64;
         self.report.leases.unproven = state.unproven.len() as u64;
+        self.report.complete = Type::ALL.iter().map(|kind| kind.name().to_owned()).collect();
     }
 }
 

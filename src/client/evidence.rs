@@ -2,15 +2,15 @@
 //!
 //! Reading is not verifying: what is fetched here is checked offline, with keys from elsewhere.
 
+mod export;
+
 use super::broker::Broker;
 use super::complaint::{Complaint, Result};
 use super::view;
-use crate::audit::bundle::{Disclosed, Head, Line};
 use crate::proto::v1::evidence_service_client::EvidenceServiceClient;
 use crate::proto::v1::{GetCheckpointRequest, GetReceiptRequest, StreamEntriesRequest, StreamEntriesResponse};
 use serde_json::{Map, Value, json};
-use std::io::{BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Verbs on the log.
 #[derive(Debug, clap::Subcommand)]
@@ -27,12 +27,12 @@ pub enum EvidenceVerb {
     /// Print the newest signed checkpoint (C2SP tlog-checkpoint).
     #[command(after_help = "Example:\n  leasehold evidence checkpoint > checkpoint.txt")]
     Checkpoint,
-    /// Save the log up to now as a bundle that anyone can verify offline.
-    #[command(after_help = "Example:\n  leasehold evidence save log.bundle")]
-    Save {
-        /// The new file.
-        file: PathBuf,
-    },
+    /// Export the log up to now, or what is chosen of it, as a bundle that anyone can verify offline.
+    #[command(after_help = export::EXPORT_EXAMPLE)]
+    Export(export::ExportArgs),
+    /// Erase openings of a settled entry: two operators, one after the other.
+    #[command(after_help = export::ERASE_EXAMPLE)]
+    Erase(export::EraseArgs),
     /// Verify a bundle or a receipt offline: signature, structure, openings, and the laws of the log.
     #[command(after_help = VERIFY_EXAMPLE)]
     Verify(VerifyArgs),
@@ -41,7 +41,7 @@ pub enum EvidenceVerb {
 /// Arguments of `evidence verify`.
 #[derive(Debug, clap::Args)]
 pub struct VerifyArgs {
-    /// A bundle of `evidence save`, or a receipt of `evidence receipt N --json`.
+    /// A bundle of `evidence export`, or a receipt of `evidence receipt N --json`.
     pub(super) file: PathBuf,
     /// The log's public key, `name+hash+base64`, from a source that you trust.
     #[arg(long, value_name = "KEY", required_unless_present = "keys")]
@@ -77,7 +77,8 @@ pub(super) async fn run(broker: &mut Broker<'_>, verb: EvidenceVerb) -> Result<(
         EvidenceVerb::List(args) => list(broker, &args).await,
         EvidenceVerb::Receipt { index } => receipt(broker, index).await,
         EvidenceVerb::Checkpoint => checkpoint(broker).await,
-        EvidenceVerb::Save { file } => save(broker, &file).await,
+        EvidenceVerb::Export(args) => export::export(broker, args).await,
+        EvidenceVerb::Erase(args) => export::erase(broker, args).await,
         // Needs no broker: `client::run_on` has done it before one is looked for.
         EvidenceVerb::Verify(_) => Ok(()),
     }
@@ -158,34 +159,6 @@ async fn checkpoint(broker: &mut Broker<'_>) -> Result<()> {
     broker.terminal.lines(&answer.checkpoint)?;
     broker.terminal.say(&format!("the broker says its key is {}; to trust it, get it elsewhere", answer.verifier_key));
     Ok(())
-}
-
-/// The checkpoint first: it says how many entries belong under it.
-async fn save(broker: &mut Broker<'_>, file: &Path) -> Result<()> {
-    const DOING: &str = "read entries";
-    let call = |channel, request| async move { EvidenceServiceClient::new(channel).get_checkpoint(request).await };
-    let answer = broker.ask("read the checkpoint", GetCheckpointRequest {}, call).await?;
-    let size: u64 = answer.checkpoint.lines().nth(1).and_then(|line| line.parse().ok()).unwrap_or_default();
-    let made = std::fs::OpenOptions::new().write(true).create_new(true).open(file);
-    let out = made.map_err(|error| Complaint::file("write", file, &error, "name a new file in a folder of yours"))?;
-    let mut out = BufWriter::new(out);
-    write_line(&mut out, &Head::new(answer.checkpoint))?;
-    let request = StreamEntriesRequest { from_index: 0, limit: size };
-    let call = |channel, request| async move { EvidenceServiceClient::new(channel).stream_entries(request).await };
-    let opened = broker.stream(DOING, request, call).await;
-    let mut entries = opened.map_err(|status| broker.complaint(DOING, &status))?;
-    while let Some(item) = entries.message().await.map_err(|status| broker.complaint(DOING, &status))? {
-        let openings = item.openings.iter().map(|o| Disclosed::new(&o.field, &o.salt, &o.value)).collect();
-        write_line(&mut out, &Line::new(item.index, &item.entry, openings).map_err(Complaint::bug)?)?;
-    }
-    out.flush().map_err(Complaint::writing)?;
-    broker.terminal.say(&format!("{size} entries saved to {}", file.display()));
-    Ok(())
-}
-
-fn write_line(out: &mut impl Write, line: &impl serde::Serialize) -> Result<()> {
-    serde_json::to_writer(&mut *out, line).map_err(Complaint::bug)?;
-    out.write_all(b"\n").map_err(Complaint::writing)
 }
 
 /// `lease.*` stands for every type of that family.

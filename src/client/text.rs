@@ -77,6 +77,22 @@ pub(crate) fn span_of(wire: &prost_types::Duration) -> Span {
     }
 }
 
+/// Reads a day, its beginning in UTC, or an RFC 3339 time.
+pub(crate) fn instant(text: &str) -> Result<Time, String> {
+    let whole = if text.len() == DAY_CHARACTERS { format!("{text}T00:00:00Z") } else { text.to_owned() };
+    let stamp: Result<jiff::Timestamp, _> = whole.parse();
+    let bad = |_| format!("\"{}\" is no time; write it like 2026-10-01 or 2026-10-01T08:00:00Z", plain(text));
+    stamp.map(|stamp| Time::from_unix_micros(stamp.as_microsecond())).map_err(bad)
+}
+
+/// A time as the wire carries it.
+pub(crate) fn wire_instant(time: Time) -> prost_types::Timestamp {
+    let micros = time.unix_micros().rem_euclid(1_000_000);
+    prost_types::Timestamp { seconds: time.unix_seconds(), nanos: i32::try_from(micros * 1_000).unwrap_or_default() }
+}
+
+const DAY_CHARACTERS: usize = 10;
+
 /// RFC 3339, UTC, six decimals: the spelling of the log.
 pub(crate) fn time(wire: &prost_types::Timestamp) -> String {
     let micros = wire.seconds.saturating_mul(1_000_000).saturating_add(i64::from(wire.nanos) / 1_000);

@@ -7,8 +7,12 @@ use crate::audit::bundle::Disclosed;
 use crate::audit::{Report, verify, verify_receipt};
 use crate::tlog::note::VerifierKey;
 use serde::{Deserialize, Serialize};
-use std::fs;
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader};
 use std::path::Path;
+
+/// The first key of a bundle's head; a receipt is laid out for reading.
+const BUNDLE_BEGINS: &[u8] = b"{\"checkpoint\":";
 
 /// `evidence receipt N --json`.
 #[derive(Deserialize)]
@@ -30,13 +34,25 @@ struct Document<'a> {
 /// Verifies; exit code 0 only when everything holds.
 pub(super) fn run(args: &VerifyArgs, terminal: &mut Terminal) -> Result<u8> {
     let key = key(args)?;
-    let bytes = read(&args.file)?;
-    let report = match serde_json::from_slice::<Receipt>(&bytes) {
-        Ok(receipt) => verify_receipt(&receipt.proof, receipt.entry.as_bytes(), &receipt.openings, &key),
-        Err(_) => verify(bytes.as_slice(), &key),
+    let refuse = |error| Complaint::file("read", &args.file, &error, "name a file that you may read");
+    let mut file = BufReader::new(File::open(&args.file).map_err(refuse)?);
+    let report = if file.fill_buf().map_err(refuse)?.starts_with(BUNDLE_BEGINS) {
+        verify(file, &key)
+    } else {
+        receipt(&read(&args.file)?, &key)?
     };
     show(&report, terminal)?;
     Ok(u8::from(!report.holds()))
+}
+
+fn receipt(bytes: &[u8], key: &VerifierKey) -> Result<Report> {
+    let receipt: Receipt = serde_json::from_slice(bytes).map_err(|error| {
+        Complaint::failed(
+            format!("the file is neither a bundle nor a receipt: {error}"),
+            "give a file of `evidence export` or of `evidence receipt N --json`",
+        )
+    })?;
+    Ok(verify_receipt(&receipt.proof, receipt.entry.as_bytes(), &receipt.openings, key))
 }
 
 fn show(report: &Report, terminal: &mut Terminal) -> Result<()> {

@@ -9,6 +9,7 @@ pub mod bodies;
 pub mod body;
 pub mod canonical;
 pub mod commitment;
+mod read;
 
 pub use actor::Actor;
 pub use body::Body;
@@ -16,7 +17,6 @@ pub use commitment::{Commitment, Opening};
 
 use crate::domain::base::{Digest, Time};
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
 /// Version of the entry format that is written.
@@ -92,21 +92,6 @@ struct Written<'a, W: Serialize> {
     what: &'a W,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Read<'a> {
-    actor: Actor,
-    cause: Option<u64>,
-    #[serde(default)]
-    commitments: Commitments,
-    request: Option<RequestMark>,
-    time: Time,
-    r#type: &'a str,
-    v: u64,
-    #[serde(borrow)]
-    what: &'a RawValue,
-}
-
 impl Entry {
     /// The canonical bytes.
     ///
@@ -130,14 +115,23 @@ impl Entry {
             return Err(NotAnEntry::TooLong);
         }
         canonical::check(bytes)?;
-        let read: Read<'_> = serde_json::from_slice(bytes)?;
-        let unknown = || NotAnEntry::Unknown { version: read.v, kind: read.r#type.to_owned() };
-        if read.v != VERSION {
-            return Err(unknown());
+        Self::read_canonical(bytes)
+    }
+
+    /// Reads bytes that are known to be canonical.
+    ///
+    /// # Errors
+    /// As [`Entry::read`].
+    pub fn read_canonical(bytes: &[u8]) -> Result<Self, NotAnEntry> {
+        if bytes.len() > BYTES_MAX {
+            return Err(NotAnEntry::TooLong);
         }
-        let body = Body::read(read.r#type, read.what)?.ok_or_else(unknown)?;
-        let Read { actor, cause, commitments, request, time, .. } = read;
-        Ok(Self { actor, cause, commitments, request, time, body })
+        let read::Read { actor, cause, commitments, request, time, kind, version, body } =
+            serde_json::from_slice(bytes)?;
+        match body {
+            Some(body) => Ok(Self { actor, cause, commitments, request, time, body }),
+            None => Err(NotAnEntry::Unknown { version, kind: kind.to_owned() }),
+        }
     }
 
     fn write_what<W: Serialize>(&self, r#type: &'static str, what: &W) -> Result<Vec<u8>, serde_json::Error> {

@@ -6,6 +6,7 @@
 
 pub mod agenda;
 pub mod approval;
+pub mod ask;
 pub mod broker;
 pub mod command;
 pub mod counts;

@@ -2,7 +2,7 @@
 //! queues. What a reader does not take, waits in the store, not in memory.
 
 use super::World;
-use crate::domain::entry::Opening;
+use crate::domain::entry::{Entry, Opening};
 use crate::domain::reason::{Denial, Reason};
 use crate::ports::StoredEntry;
 
@@ -52,6 +52,17 @@ pub async fn page_with_openings(world: &World, from: u64, limit: u32) -> Result<
 pub async fn openings(world: &World, index: u64) -> Result<Vec<Opening>, Denial> {
     let openings = world.store.openings(index).await.map_err(|error| unreadable(&error))?;
     Ok(openings.into_iter().map(|(_, opening)| opening).collect())
+}
+
+/// An entry of our own log, read back.
+///
+/// # Errors
+/// `INTERNAL` if it cannot be read: the start has read it, or wrote it.
+pub fn entry(stored: &StoredEntry) -> Result<Entry, Denial> {
+    Entry::read(&stored.bytes).map_err(|error| {
+        tracing::error!(index = stored.index, %error, "an entry of the log cannot be read");
+        Denial::new(Reason::Internal, format!("entry {} cannot be read", stored.index))
+    })
 }
 
 fn unreadable(error: &dyn std::error::Error) -> Denial {

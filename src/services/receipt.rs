@@ -6,10 +6,12 @@ use super::journal::{Published, Recorded};
 use crate::domain::entry::Opening;
 use crate::domain::reason::{Denial, Reason};
 use crate::tlog::Hash;
+use crate::tlog::peaks::Subtree;
 use crate::tlog::proof::{Plan, ProofError, TiledNodes};
 use crate::tlog::receipt::Receipt;
 use crate::tlog::tile::TileId;
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// A proof with what it proves.
 #[derive(Debug, Clone)]
@@ -61,6 +63,16 @@ pub async fn consistency(world: &World, published: &Published, old: u64, new: u6
     }
     let plan = Plan::consistency(old, new).map_err(|_| Denial::of_field("old_size", "is beyond the newer size"))?;
     read(world, published, &plan).await
+}
+
+/// The fewest perfect subtrees over a range of the published log, in order.
+///
+/// # Errors
+/// `LOG_UNAVAILABLE` if the store cannot be read.
+pub async fn subtrees(world: &World, published: &Published, range: Range<u64>) -> Result<Vec<Subtree>, Denial> {
+    let plan = Plan::subtrees(range);
+    let roots = read(world, published, &plan).await?;
+    Ok(plan.nodes().zip(roots).map(|((from, height), root)| Subtree { from, height, root }).collect())
 }
 
 async fn read(world: &World, published: &Published, plan: &Plan) -> Result<Vec<Hash>, Denial> {

@@ -56,8 +56,12 @@ impl Hash {
     /// # Errors
     /// [`NotAHash`] for other lengths, alphabets, padding or trailing bits.
     pub fn parse(text: &str) -> Result<Self, NotAHash> {
-        let bytes = STANDARD.decode(text).map_err(|_| NotAHash)?;
-        Ok(Self(bytes.try_into().map_err(|_| NotAHash)?))
+        // One byte more than it must be, because that is how much the decoder asks for.
+        let mut bytes = [0; HASH_BYTES + 1];
+        match STANDARD.decode_slice(text, &mut bytes) {
+            Ok(HASH_BYTES) => Ok(Self(*bytes.first_chunk().ok_or(NotAHash)?)),
+            _ => Err(NotAHash),
+        }
     }
 }
 

@@ -103,6 +103,24 @@ impl Plan {
         Ok(Self(ranges))
     }
 
+    /// The roots of the fewest perfect subtrees over a range of leaves, in order.
+    #[must_use]
+    pub fn subtrees(range: Range<u64>) -> Self {
+        let mut low = range.start;
+        let cut = move || {
+            let fits = range.end.saturating_sub(low).checked_ilog2()?;
+            let subtree = low..low + (1 << fits.min(low.trailing_zeros()));
+            low = subtree.end;
+            Some(subtree)
+        };
+        Self(std::iter::from_fn(cut).collect())
+    }
+
+    /// First leaf and height of each subtree of [`Plan::subtrees`].
+    pub fn nodes(&self) -> impl Iterator<Item = (u64, u8)> + '_ {
+        self.0.iter().map(|range| (range.start, (range.end - range.start).trailing_zeros() as u8))
+    }
+
     /// The full tiles that [`Plan::read`] will ask a [`TiledNodes`] with this edge for.
     #[must_use]
     pub fn tiles(&self, edge: &Edge) -> BTreeSet<TileId> {

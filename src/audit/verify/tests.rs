@@ -5,6 +5,7 @@ use crate::domain::base::Time;
 use crate::domain::entry::bodies::log;
 use crate::domain::entry::{Actor, Commitments, Opening};
 use crate::tlog::note::Signer;
+use crate::tlog::tree::Edge;
 
 fn entries() -> Vec<Vec<u8>> {
     let bodies: [Body; 4] = [
@@ -36,16 +37,17 @@ fn bundle(entries: &[Vec<u8>]) -> Vec<String> {
         drop(edge.push(leaf_hash(entry)));
     }
     let checkpoint = Checkpoint { origin: "test.example/log".into(), size: edge.size(), root: edge.root() };
-    let mut lines = vec![serde_json::to_string(&Head::new(checkpoint.sign(&signer()))).unwrap()];
+    let mut lines = vec![Head::new(checkpoint.sign(&signer()), None).to_line()];
     for (index, entry) in (0..).zip(entries) {
         let openings = vec![Disclosed::new("note", &[9; 32], "opened")];
-        lines.push(serde_json::to_string(&Line::new(index, entry, openings).unwrap()).unwrap());
+        let line = Shown { entry, index, leaf: leaf_hash(entry), openings }.to_line();
+        lines.push(String::from_utf8(line).unwrap());
     }
     lines
 }
 
 fn report(lines: &[String]) -> Report {
-    verify(lines.join("\n").as_bytes(), &signer().verifier())
+    verify(lines.concat().as_bytes(), &signer().verifier())
 }
 
 #[test]
@@ -88,7 +90,7 @@ fn every_flipped_bit_is_seen() {
 fn another_key_or_a_wrong_opening_is_seen() {
     let good = bundle(&entries());
     let other = Signer::generate("test.example/log", [6; 32]).unwrap().verifier();
-    assert!(!verify(good.join("\n").as_bytes(), &other).holds());
+    assert!(!verify(good.concat().as_bytes(), &other).holds());
     let changed: Vec<String> = good.iter().map(|line| line.replace("opened", "forged")).collect();
     let report = report(&changed);
     assert_eq!(report.complaints.len(), 4, "{report}");

@@ -44,8 +44,12 @@ impl Digest {
     /// # Errors
     /// [`NotADigest`] for other lengths, alphabets, padding or trailing bits.
     pub fn parse(text: &str) -> Result<Self, NotADigest> {
-        let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| NotADigest)?;
-        Ok(Self(bytes.try_into().map_err(|_| NotADigest)?))
+        // One byte more than it must be, because that is how much the decoder asks for.
+        let mut bytes = [0; 33];
+        match URL_SAFE_NO_PAD.decode_slice(text, &mut bytes) {
+            Ok(32) => Ok(Self(*bytes.first_chunk().ok_or(NotADigest)?)),
+            _ => Err(NotADigest),
+        }
     }
 }
 

@@ -34,10 +34,7 @@ macro_rules! id {
             pub fn parse(text: &str) -> Result<Self, NotAnId> {
                 let no = NotAnId { expected: concat!($prefix, " followed by a lower-case UUID") };
                 let Some(rest) = text.strip_prefix($prefix) else { return Err(no) };
-                match Uuid::try_parse(rest) {
-                    Ok(uuid) if uuid.to_string() == rest => Ok(Self(uuid)),
-                    _ => Err(no),
-                }
+                read_uuid(rest).map(Self).ok_or(no)
             }
         }
 
@@ -79,10 +76,7 @@ impl RequestId {
     /// [`NotAnId`] for everything else.
     pub fn parse(text: &str) -> Result<Self, NotAnId> {
         let no = NotAnId { expected: "a lower-case random UUID (version 4 or 7)" };
-        match Uuid::try_parse(text) {
-            Ok(uuid) if uuid.to_string() == text && matches!(uuid.get_version_num(), 4 | 7) => Ok(Self(uuid)),
-            _ => Err(no),
-        }
+        read_uuid(text).filter(|uuid| matches!(uuid.get_version_num(), 4 | 7)).map(Self).ok_or(no)
     }
 
     /// The 16 bytes.
@@ -90,6 +84,13 @@ impl RequestId {
     pub fn as_bytes(&self) -> &[u8; 16] {
         self.0.as_bytes()
     }
+}
+
+/// A UUID in its lower-case, hyphenated form.
+fn read_uuid(text: &str) -> Option<Uuid> {
+    let uuid = Uuid::try_parse(text).ok()?;
+    let mut spelled = [0; uuid::fmt::Hyphenated::LENGTH];
+    (uuid.hyphenated().encode_lower(&mut spelled) == text).then_some(uuid)
 }
 
 impl fmt::Debug for RequestId {

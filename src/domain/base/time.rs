@@ -2,6 +2,8 @@
 //! decimals and `Z`, so that one instant has one spelling in the log.
 
 use super::text_form::text_form;
+use jiff::civil::DateTime;
+use jiff::tz::Offset;
 use std::fmt;
 
 /// An instant: microseconds since 1970-01-01T00:00:00Z.
@@ -70,12 +72,27 @@ impl Time {
     /// # Errors
     /// [`NotATime`] for every other spelling, also of the same instant, and outside the years 1970 to 9998.
     pub fn parse(text: &str) -> Result<Self, NotATime> {
-        let stamp: jiff::Timestamp = text.parse().map_err(|_| NotATime)?;
-        let time = Self(stamp.as_microsecond());
-        // Two plain bounds, so that every language can have the same: years 1970 to 9998.
-        if time.0 >= 0 && text < "9999" && time.to_string() == text { Ok(time) } else { Err(NotATime) }
+        let digits: &[u8; FORM.len()] = text.as_bytes().try_into().map_err(|_| NotATime)?;
+        let fits = |(byte, form): (&u8, &u8)| if *form == b'0' { byte.is_ascii_digit() } else { byte == form };
+        if !digits.iter().zip(FORM).all(fits) {
+            return Err(NotATime);
+        }
+        let number = |from: usize, to: usize| {
+            digits.iter().take(to).skip(from).fold(0_i32, |number, digit| number * 10 + i32::from(digit - b'0'))
+        };
+        let part = |from| i8::try_from(number(from, from + 2)).map_err(|_| NotATime);
+        // Two plain bounds, so that a reader in any language can have the same.
+        let year = i16::try_from(number(0, 4)).ok().filter(|year| (1970..=9998).contains(year)).ok_or(NotATime)?;
+        let (month, day, hour, minute, second) = (part(5)?, part(8)?, part(11)?, part(14)?, part(17)?);
+        let nanos = number(20, 26) * 1_000;
+        let civil = DateTime::new(year, month, day, hour, minute, second, nanos).map_err(|_| NotATime)?;
+        let stamp = Offset::UTC.to_timestamp(civil).map_err(|_| NotATime)?;
+        Ok(Self(stamp.as_microsecond()))
     }
 }
+
+/// The one text form, with a zero for every digit.
+const FORM: &[u8; 27] = b"0000-00-00T00:00:00.000000Z";
 
 impl Span {
     /// No time at all.
@@ -129,10 +146,26 @@ impl Span {
 
 impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match jiff::Timestamp::from_microsecond(self.0) {
-            Ok(stamp) => write!(f, "{stamp:.6}"),
-            Err(_) => write!(f, "invalid({})", self.0),
+        let Ok(stamp) = jiff::Timestamp::from_microsecond(self.0) else { return write!(f, "invalid({})", self.0) };
+        let civil = Offset::UTC.to_datetime(stamp);
+        if civil.year() < 0 {
+            return write!(f, "{stamp:.6}");
         }
+        let mut text = *FORM;
+        let mut put = |last: usize, mut number: u32| {
+            for place in text.iter_mut().take(last + 1).rev().take_while(|place| place.is_ascii_digit()) {
+                *place = b'0' + (number % 10) as u8;
+                number /= 10;
+            }
+        };
+        put(3, civil.year().unsigned_abs().into());
+        for (last, part) in
+            [(6, civil.month()), (9, civil.day()), (12, civil.hour()), (15, civil.minute()), (18, civil.second())]
+        {
+            put(last, part.unsigned_abs().into());
+        }
+        put(25, civil.subsec_nanosecond().unsigned_abs() / 1_000);
+        f.write_str(std::str::from_utf8(&text).unwrap_or_default())
     }
 }
 
@@ -181,6 +214,34 @@ mod tests {
             "2026-12-31T23:59:60.000000Z",
         ] {
             assert_eq!(Time::parse(beyond), Err(NotATime), "{beyond}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_instant_is_refused() {
+        for wrong in [
+            "2026-02-29T00:00:00.000000Z",
+            "2026-13-01T00:00:00.000000Z",
+            "2026-00-01T00:00:00.000000Z",
+            "2026-01-01T24:00:00.000000Z",
+            "2026-01-01T00:60:00.000000Z",
+            "2026-06-30T23:59:60.000000Z",
+            "2026-01-01 00:00:00.000000Z",
+            "2026-01-01T00:00:00,000000Z",
+            "-026-01-01T00:00:00.000000Z",
+            "2026-01-01T00:00:00.00000\u{e9}",
+            "2026-01-01T00:00:00.0000000Z",
+        ] {
+            assert_eq!(Time::parse(wrong), Err(NotATime), "{wrong}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn the_text_is_that_of_the_library(micros in 0_i64..253_370_764_800_000_000) {
+            let text = format!("{:.6}", jiff::Timestamp::from_microsecond(micros).unwrap());
+            proptest::prop_assert_eq!(Time(micros).to_string(), text.clone());
+            proptest::prop_assert_eq!(Time::parse(&text), Ok(Time(micros)));
         }
     }
 

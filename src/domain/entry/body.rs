@@ -3,8 +3,9 @@
 
 use super::bodies::{access, estate, evidence, lease, log, task, token};
 use super::{Entry, NotAnEntry};
-use crate::domain::base::TaskId;
-use serde_json::value::RawValue;
+use crate::domain::base::{LeaseId, TaskId};
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
 
 macro_rules! types {
     ($($(#[$doc:meta])* $variant:ident $name:literal $body:path,)*) => {
@@ -47,11 +48,11 @@ macro_rules! types {
                 match self { $(Self::$variant(_) => Type::$variant),* }
             }
 
-            /// Reads the fields of a type; `None` for a type that is not in the list.
-            pub(super) fn read(name: &str, what: &RawValue) -> Result<Option<Self>, serde_json::Error> {
+            /// Reads the fields of a type; `None`, and they are passed over, for a type that is not in the list.
+            pub(super) fn read<'de, D: Deserializer<'de>>(name: &str, what: D) -> Result<Option<Self>, D::Error> {
                 Ok(Some(match name {
-                    $($name => Self::$variant(serde_json::from_str(what.get())?),)*
-                    _ => return Ok(None),
+                    $($name => Self::$variant(Deserialize::deserialize(what)?),)*
+                    _ => return IgnoredAny::deserialize(what).map(|_| None),
                 }))
             }
 
@@ -152,6 +153,24 @@ impl Body {
                 | Self::EvidenceErasureRequested(_)
                 | Self::EvidenceErased(_)
         )
+    }
+
+    /// The lease that an entry names as its own subject.
+    #[must_use]
+    pub const fn lease(&self) -> Option<LeaseId> {
+        Some(match self {
+            Self::LeaseIntended(body) => body.lease,
+            Self::LeaseIssued(body) => body.lease,
+            Self::LeaseNotIssued(body) => body.lease,
+            Self::LeaseRenewed(body) => body.lease,
+            Self::LeaseRevocationRequested(body) => body.lease,
+            Self::LeaseRevocationAccepted(body) => body.lease,
+            Self::LeaseRevoked(body) => body.lease,
+            Self::LeaseUnproven(body) => body.lease,
+            Self::LeaseExpired(body) => body.lease,
+            Self::OrphanFound(body) => body.lease,
+            _ => return None,
+        })
     }
 
     /// The task that an entry names as its own subject.

@@ -40,6 +40,19 @@ pub fn check(bytes: &[u8]) -> Result<(), NotCanonical> {
     if scan.at == bytes.len() { Ok(()) } else { Err(scan.no("bytes after the object")) }
 }
 
+/// Where the canonical object that begins at `start` ends.
+///
+/// # Errors
+/// [`NotCanonical`] with the offset of the first offence; the bytes must be UTF-8 already.
+pub fn object_end(bytes: &[u8], start: usize) -> Result<usize, NotCanonical> {
+    let mut scan = Scan { bytes, at: start };
+    if scan.peek() != Some(b'{') {
+        return Err(scan.no("an entry is an object"));
+    }
+    scan.value(0)?;
+    Ok(scan.at)
+}
+
 struct Scan<'a> {
     bytes: &'a [u8],
     at: usize,
@@ -125,12 +138,14 @@ impl<'a> Scan<'a> {
         self.take(b'"', "no string")?;
         let start = self.at;
         loop {
+            let rest = self.bytes.get(self.at..).unwrap_or_default();
+            let plain = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f));
+            self.at += plain.unwrap_or(rest.len());
             match self.peek() {
                 None => return Err(self.no("string not closed")),
                 Some(b'"') => break,
                 Some(b'\\') => self.escape()?,
-                Some(0..=0x1f) => return Err(self.no("control character not escaped")),
-                Some(_) => self.at += 1,
+                Some(_) => return Err(self.no("control character not escaped")),
             }
         }
         let inside = self.bytes.get(start..self.at).unwrap_or_default();

@@ -4,6 +4,7 @@
 mod attack;
 mod desk;
 mod ends;
+mod erasure;
 mod laws;
 mod pace;
 mod refusals;

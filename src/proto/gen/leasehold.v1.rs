@@ -1629,6 +1629,94 @@ pub struct GetConsistencyProofResponse {
     #[prost(uint64, tag = "2")]
     pub new_size: u64,
 }
+/// Asks for a bundle. What is not chosen is folded into hashes; with nothing chosen the whole log is shown.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ExportRequest {
+    /// Entries from then on; unset: from the beginning.
+    #[prost(message, optional, tag = "1")]
+    pub from_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// Entries before then; unset: up to the present end.
+    #[prost(message, optional, tag = "2")]
+    pub to_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// Only what concerns this task, `task-` and a UUID.
+    #[prost(string, tag = "3")]
+    pub task_id: ::prost::alloc::string::String,
+    /// Only what concerns this lease, `lease-` and a UUID.
+    #[prost(string, tag = "4")]
+    pub lease_id: ::prost::alloc::string::String,
+    /// Only what concerns tasks of this agent.
+    #[prost(string, tag = "5")]
+    pub agent: ::prost::alloc::string::String,
+    /// Only what concerns leases of this credential.
+    #[prost(string, tag = "6")]
+    pub credential: ::prost::alloc::string::String,
+    /// Names of commitments whose openings are shown, such as `purpose`; `*` for all; none: no opening.
+    #[prost(string, repeated, tag = "7")]
+    pub opening_fields: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// A piece of the bundle, in order. The pieces after one another are the file.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ExportResponse {
+    /// Whole lines, UTF-8, at most 256 KiB.
+    #[prost(bytes = "vec", tag = "1")]
+    pub lines: ::prost::alloc::vec::Vec<u8>,
+}
+/// Asks for an erasure, or agrees to one that another operator asked for with the same index and fields.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct EraseOpeningRequest {
+    /// Random UUID; the same id with the same content has the same outcome.
+    #[prost(string, tag = "1")]
+    pub request_id: ::prost::alloc::string::String,
+    /// Index of the entry.
+    #[prost(uint64, tag = "2")]
+    pub index: u64,
+    /// Names of its commitments; 1 to 16.
+    #[prost(string, repeated, tag = "3")]
+    pub fields: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Why, for the log (committed, not public); up to 1,000 bytes.
+    #[prost(string, tag = "4")]
+    pub justification: ::prost::alloc::string::String,
+}
+/// What came of it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct EraseOpeningResponse {
+    /// How it stands.
+    #[prost(enumeration = "ErasureState", tag = "1")]
+    pub state: i32,
+}
+/// How an erasure stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ErasureState {
+    /// Never sent.
+    Unspecified = 0,
+    /// A second operator must agree within 24 hours.
+    Requested = 1,
+    /// The openings are gone; the entry and every proof stay.
+    Erased = 2,
+}
+impl ErasureState {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "ERASURE_STATE_UNSPECIFIED",
+            Self::Requested => "ERASURE_STATE_REQUESTED",
+            Self::Erased => "ERASURE_STATE_ERASED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "ERASURE_STATE_UNSPECIFIED" => Some(Self::Unspecified),
+            "ERASURE_STATE_REQUESTED" => Some(Self::Requested),
+            "ERASURE_STATE_ERASED" => Some(Self::Erased),
+            _ => None,
+        }
+    }
+}
 /// Generated client implementations.
 pub mod evidence_service_client {
     #![allow(
@@ -1819,6 +1907,56 @@ pub mod evidence_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
+        /// Writes a bundle: the log, or what is chosen of it, as a file that can be verified offline.
+        pub async fn export(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ExportRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::ExportResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/leasehold.v1.EvidenceService/Export",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("leasehold.v1.EvidenceService", "Export"));
+            self.inner.server_streaming(req, path, codec).await
+        }
+        /// Asks that openings of a settled entry be erased, or, as a second person, agrees to it.
+        pub async fn erase_opening(
+            &mut self,
+            request: impl tonic::IntoRequest<super::EraseOpeningRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::EraseOpeningResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/leasehold.v1.EvidenceService/EraseOpening",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("leasehold.v1.EvidenceService", "EraseOpening"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -1870,6 +2008,25 @@ pub mod evidence_service_server {
             request: tonic::Request<super::GetConsistencyProofRequest>,
         ) -> std::result::Result<
             tonic::Response<super::GetConsistencyProofResponse>,
+            tonic::Status,
+        >;
+        /// Server streaming response type for the Export method.
+        type ExportStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::ExportResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Writes a bundle: the log, or what is chosen of it, as a file that can be verified offline.
+        async fn export(
+            &self,
+            request: tonic::Request<super::ExportRequest>,
+        ) -> std::result::Result<tonic::Response<Self::ExportStream>, tonic::Status>;
+        /// Asks that openings of a settled entry be erased, or, as a second person, agrees to it.
+        async fn erase_opening(
+            &self,
+            request: tonic::Request<super::EraseOpeningRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::EraseOpeningResponse>,
             tonic::Status,
         >;
     }
@@ -2122,6 +2279,97 @@ pub mod evidence_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = GetConsistencyProofSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/leasehold.v1.EvidenceService/Export" => {
+                    #[allow(non_camel_case_types)]
+                    struct ExportSvc<T: EvidenceService>(pub Arc<T>);
+                    impl<
+                        T: EvidenceService,
+                    > tonic::server::ServerStreamingService<super::ExportRequest>
+                    for ExportSvc<T> {
+                        type Response = super::ExportResponse;
+                        type ResponseStream = T::ExportStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ExportRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as EvidenceService>::export(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ExportSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/leasehold.v1.EvidenceService/EraseOpening" => {
+                    #[allow(non_camel_case_types)]
+                    struct EraseOpeningSvc<T: EvidenceService>(pub Arc<T>);
+                    impl<
+                        T: EvidenceService,
+                    > tonic::server::UnaryService<super::EraseOpeningRequest>
+                    for EraseOpeningSvc<T> {
+                        type Response = super::EraseOpeningResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::EraseOpeningRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as EvidenceService>::erase_opening(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = EraseOpeningSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -3,6 +3,7 @@
 
 pub(super) mod estate;
 pub(super) mod evidence;
+pub(super) mod export;
 pub(super) mod fields;
 pub(super) mod lease;
 pub(super) mod page;

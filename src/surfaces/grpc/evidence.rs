@@ -2,8 +2,9 @@
 //! leaves an entry before the first of them is shown.
 
 use super::convert::evidence::{self as convert, Sight};
+use super::convert::export;
 use super::convert::fields::invalid;
-use super::desk::{Answer, Desk, Outcome};
+use super::desk::{Answer, Desk, Outcome, mark};
 use super::streams::{self, Outflow, Outlet};
 use crate::domain::entry::bodies::evidence::Read;
 use crate::domain::entry::{Body, Entry};
@@ -13,8 +14,10 @@ use crate::domain::state::Command;
 use crate::domain::state::command::Caller;
 use crate::proto::v1;
 use crate::proto::v1::evidence_service_server::EvidenceService;
+use crate::services::export::Export;
 use crate::services::view::Reader;
-use crate::services::{publish, receipt};
+use crate::services::{erase, publish, receipt};
+use std::mem::take;
 use tonic::{Request, async_trait};
 
 /// The service.
@@ -22,12 +25,15 @@ pub(super) struct Evidence(pub(super) Desk);
 
 const CHECKPOINT: &str = "leasehold.v1.EvidenceService/GetCheckpoint";
 const CONSISTENCY: &str = "leasehold.v1.EvidenceService/GetConsistencyProof";
+const ERASE: &str = "leasehold.v1.EvidenceService/EraseOpening";
+const EXPORT: &str = "leasehold.v1.EvidenceService/Export";
 const RECEIPT: &str = "leasehold.v1.EvidenceService/GetReceipt";
 const STREAM: &str = "leasehold.v1.EvidenceService/StreamEntries";
 
 #[async_trait]
 impl EvidenceService for Evidence {
     type StreamEntriesStream = Outflow<v1::StreamEntriesResponse>;
+    type ExportStream = Outflow<v1::ExportResponse>;
 
     async fn get_checkpoint(&self, request: Request<v1::GetCheckpointRequest>) -> Answer<v1::GetCheckpointResponse> {
         self.0.answer(self.checkpoint(&request))
@@ -46,6 +52,14 @@ impl EvidenceService for Evidence {
         request: Request<v1::GetConsistencyProofRequest>,
     ) -> Answer<v1::GetConsistencyProofResponse> {
         self.0.answer(self.consistency(&request).await)
+    }
+
+    async fn export(&self, request: Request<v1::ExportRequest>) -> Answer<Self::ExportStream> {
+        self.0.answer(self.bundle(request).await)
+    }
+
+    async fn erase_opening(&self, request: Request<v1::EraseOpeningRequest>) -> Answer<v1::EraseOpeningResponse> {
+        self.0.answer(self.erase(request).await)
     }
 }
 
@@ -74,7 +88,7 @@ impl Evidence {
         let reader = self.0.reader(request, RECEIPT)?;
         let index = request.get_ref().index;
         let stored = publish::page(&self.0.world, index, 1).await?.pop().ok_or_else(Denial::not_found)?;
-        let sight = self.sight(&reader, &convert::entry(&stored)?).await?;
+        let sight = self.sight(&reader, &publish::entry(&stored)?).await?;
         if sight == Sight::All {
             self.note_reading(self.0.caller(request)?, RECEIPT, index, 1).await?;
         }
@@ -104,7 +118,7 @@ impl Evidence {
         if entry.actor.id == reader.id.as_str() {
             return true;
         }
-        match (entry.body.task(), convert::lease_of(&entry.body)) {
+        match (entry.body.task(), entry.body.lease()) {
             (Some(task), _) => self.0.view.task(reader, task).await.is_ok(),
             (None, Some(lease)) => self.0.view.lease(reader, lease).is_ok(),
             (None, None) => false,
@@ -130,8 +144,47 @@ impl Evidence {
 
     /// Durable before anything is shown.
     async fn note_reading(&self, caller: Caller, call: &str, from: u64, limit: u64) -> Result<(), Denial> {
-        let body = Body::from(Read { call: call.into(), from, limit, target: None });
+        self.note(caller, Read { call: call.into(), from, limit, target: None }).await
+    }
+
+    async fn note(&self, caller: Caller, read: Read) -> Result<(), Denial> {
+        let body = Body::from(read);
         self.0.world.journal.propose(Command::NoteOf { caller, body }, Vec::new()).await.map(drop)
+    }
+
+    /// The reading is noted and the entries are counted before the bundle begins, so that it holds both.
+    async fn bundle(&self, request: Request<v1::ExportRequest>) -> Outcome<Outflow<v1::ExportResponse>> {
+        self.0.reader(&request, EXPORT)?;
+        let caller = self.0.caller(&request)?;
+        let choice = export::choice(request.into_inner())?;
+        let target = choice.selection.as_ref().map(export::target);
+        let limit = self.0.view.published().state.size;
+        self.note(caller.clone(), Read { call: EXPORT.into(), from: 0, limit, target }).await?;
+        let counted = self.0.world.journal.propose(Command::Count, Vec::new()).await?;
+        let mut export = Export::open(&self.0.world, counted.published, choice).await?;
+        let (desk, who) = (self.0.clone(), caller.clone());
+        streams::open(&self.0, EXPORT, caller, |outlet| async move {
+            // An office that was taken away while the stream runs is shown nothing more.
+            while let Some(lines) = export.next().await? {
+                desk.view.admit(&who, EXPORT)?;
+                outlet.send(v1::ExportResponse { lines }).await?;
+            }
+            Ok(())
+        })
+    }
+
+    async fn erase(&self, request: Request<v1::EraseOpeningRequest>) -> Outcome<v1::EraseOpeningResponse> {
+        let caller = self.0.caller(&request)?;
+        let admitted = self.0.reader(&request, ERASE);
+        let mut message = request.into_inner();
+        let request_id = take(&mut message.request_id);
+        let mark = mark(ERASE, &caller, &request_id, &message)?;
+        let erasure = export::erasure(message)?;
+        let done = match admitted {
+            Ok(_) => erase::erase(&self.0.world, caller, mark, erasure).await?,
+            Err(_) => erase::turn_down(&self.0.world, caller, mark, erasure).await?,
+        };
+        Ok(export::erased(done))
     }
 }
 

@@ -81,7 +81,7 @@ impl Reading {
         let page = publish::page(&self.desk.world, self.next, PAGE).await?;
         let more = !page.is_empty();
         for stored in page {
-            let entry = convert::entry(&stored)?;
+            let entry = publish::entry(&stored)?;
             self.next = stored.index + 1;
             if self.filter.wants(entry.body.type_name()) {
                 outlet.send(convert::signal(stored, &entry)).await?;

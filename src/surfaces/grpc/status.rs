@@ -1,6 +1,6 @@
 //! `leasehold.v1.StatusService`: the broker's own state.
 
-use super::convert::{evidence, timestamp};
+use super::convert::timestamp;
 use super::desk::{Answer, Desk, Outcome};
 use super::pulse::Pulse;
 use crate::domain::base::Time;
@@ -56,7 +56,7 @@ impl Statuses {
     /// Time of the first entry: no witness has cosigned since.
     async fn beginning(&self) -> Result<Time, Denial> {
         let first = publish::page(&self.desk.world, 0, 1).await?.pop().ok_or_else(Denial::not_found)?;
-        Ok(evidence::entry(&first)?.time)
+        Ok(publish::entry(&first)?.time)
     }
 }
 

@@ -79,6 +79,34 @@ async fn evidence_is_printed_as_files_and_lines() {
 }
 
 #[tokio::test]
+async fn a_bundle_is_written_to_a_new_file_and_to_no_other() {
+    let (desk, folder) = (Desk::open().await, tempfile::tempdir().unwrap());
+    let file = folder.path().join("october.bundle").display().to_string();
+    let chosen = ["--credential", "ledger-ro", "--from", "2026-10-01", "--to", "2026-11-01T00:00:00Z"];
+    let ran = desk.run(&[&["evidence", "export", &file][..], &chosen].concat()).await;
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.talk.contains("2 lines") && ran.talk.contains("evidence verify"), "{ran:?}");
+    assert!(std::fs::read_to_string(&file).unwrap().ends_with("a second line\n"));
+    assert_eq!(desk.broker.request_ids("export"), ["ledger-ro"]);
+    let again = desk.run(&["evidence", "export", &file]).await;
+    assert_eq!((again.code, desk.broker.request_ids("export").len()), (2, 1), "an existing file stays: {again:?}");
+    let fresh = folder.path().join("fresh.bundle").display().to_string();
+    desk.broker.state().interruptions.push_back(outage());
+    let cut = desk.run(&["evidence", "export", &fresh]).await;
+    assert!(cut.code == 1 && !std::path::Path::new(&fresh).exists(), "half a file is taken away: {cut:?}");
+}
+
+#[tokio::test]
+async fn an_erasure_says_who_must_act_next() {
+    let desk = Desk::open().await;
+    let asked = desk.run(&["evidence", "erase", "41", "--field", "purpose"]).await;
+    assert_eq!((asked.code, asked.data.as_str()), (0, "requested\n"), "{asked:?}");
+    assert!(asked.talk.contains("second operator"), "{asked:?}");
+    let done = desk.run(&["evidence", "erase", "42", "--field", "purpose", "--because", "retention"]).await;
+    assert_eq!((done.code, done.data.as_str()), (0, "erased\n"), "{done:?}");
+}
+
+#[tokio::test]
 async fn a_tail_resumes_after_the_last_signal_it_has() {
     let desk = Desk::open().await;
     desk.broker.state().interruptions.push_back(outage());

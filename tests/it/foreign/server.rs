@@ -78,6 +78,7 @@ impl StatusService for Tiny {
 #[async_trait::async_trait]
 impl EvidenceService for Tiny {
     type StreamEntriesStream = tokio_stream::Empty<Result<v1::StreamEntriesResponse, Status>>;
+    type ExportStream = tokio_stream::Empty<Result<v1::ExportResponse, Status>>;
 
     async fn get_checkpoint(
         &self,
@@ -103,6 +104,17 @@ impl EvidenceService for Tiny {
         &self,
         _: Request<v1::GetConsistencyProofRequest>,
     ) -> Result<Response<v1::GetConsistencyProofResponse>, Status> {
+        Err(Status::unimplemented("not in the stand-in"))
+    }
+
+    async fn export(&self, _: Request<v1::ExportRequest>) -> Result<Response<Self::ExportStream>, Status> {
+        Err(Status::unimplemented("not in the stand-in"))
+    }
+
+    async fn erase_opening(
+        &self,
+        _: Request<v1::EraseOpeningRequest>,
+    ) -> Result<Response<v1::EraseOpeningResponse>, Status> {
         Err(Status::unimplemented("not in the stand-in"))
     }
 }

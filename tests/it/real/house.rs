@@ -154,7 +154,7 @@ impl House {
         until("accounts to be explained by the log", || self.accounts().is_subset(&self.log().open("account")));
         until("leases to be explained by the log", || self.engine_leases().is_subset(&self.log().open("engine_lease")));
         let bundle = self.scene.file(&format!("{}.bundle", uuid()));
-        self.scene.ok("auditor", &["evidence", "save", &bundle]).unwrap();
+        self.scene.ok("auditor", &["evidence", "export", &bundle, "--open", "*"]).unwrap();
         let said = self.scene.json("auditor", &["evidence", "checkpoint"]).unwrap();
         let key = VerifierKey::parse(said["verifier_key"].as_str().unwrap()).unwrap();
         let report = verify(BufReader::new(File::open(&bundle).unwrap()), &key);

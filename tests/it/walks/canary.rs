@@ -27,7 +27,7 @@ fn no_secret_stands_in_any_output_and_a_planted_one_is_found() {
     scene.ok("billing-bot", &["task", "complete", &task]).unwrap();
     scene.settled("auditor", &text(&login["lease"], "id")).unwrap();
     let bundle = scene.file("log.bundle");
-    scene.ok("auditor", &["evidence", "save", &bundle]).unwrap();
+    scene.ok("auditor", &["evidence", "export", &bundle, "--open", "*"]).unwrap();
 
     let key = std::fs::read_to_string(&key).unwrap();
     let secrets = [

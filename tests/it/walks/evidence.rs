@@ -158,7 +158,7 @@ fn the_whole_log_holds_offline() {
     stage.complete(&task);
     stage.proven_dead(&login);
     let (file, key) = (stage.file("whole.bundle"), key(&stage));
-    stage.ok("auditor", &["evidence", "save", &file]).unwrap();
+    stage.ok("auditor", &["evidence", "export", &file, "--open", "*"]).unwrap();
     let output = offline(&file, &key);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
 }

@@ -40,6 +40,7 @@ use tonic::transport::{Channel, Endpoint};
 use tonic_types::StatusExt as _;
 
 pub(super) const OPERATOR: &str = "spiffe://example.org/people/operator";
+pub(super) const DEPUTY: &str = "spiffe://example.org/people/deputy";
 pub(super) const AUDITOR: &str = "spiffe://example.org/people/auditor";
 pub(super) const SCORER: &str = "spiffe://example.org/scorer";
 pub(super) const APPROVER: &str = "spiffe://example.org/people/lead";
@@ -47,7 +48,7 @@ pub(super) const ESTATE: &str = r#"
 [team.payments]
 members = ["spiffe://example.org/people/lead"]
 [role.operator]
-members = ["spiffe://example.org/people/operator"]
+members = ["spiffe://example.org/people/operator", "spiffe://example.org/people/deputy"]
 [role.auditor]
 members = ["spiffe://example.org/people/auditor"]
 [role.scorer]

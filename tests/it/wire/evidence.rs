@@ -1,12 +1,15 @@
 //! Evidence: proofs that hold offline, and readings that leave a trace.
 
-use super::broker::{APPROVER, AUDITOR, Broker, SCORER, reason};
+use super::broker::{APPROVER, AUDITOR, Broker, DEPUTY, OPERATOR, SCORER, reason};
 use crate::fixtures::world::WORKLOAD;
+use leasehold::audit::bundle::{Line, Shown, folded_line};
+use leasehold::audit::verify;
 use leasehold::domain::entry::{Body, Entry};
 use leasehold::proto::v1;
 use leasehold::tlog::Hash;
 use leasehold::tlog::checkpoint::Checkpoint;
 use leasehold::tlog::note::VerifierKey;
+use leasehold::tlog::peaks::Subtree;
 use leasehold::tlog::proof::verify_consistency;
 use leasehold::tlog::receipt::Receipt;
 
@@ -89,4 +92,93 @@ async fn a_newer_log_extends_an_older_one() {
     let beyond = v1::GetConsistencyProofRequest { old_size: 1, new_size: new.size + 1 };
     let beyond = broker.evidence(WORKLOAD).get_consistency_proof(beyond).await.unwrap_err();
     assert_eq!(reason(&beyond), "FIELD_INVALID");
+}
+
+/// The whole bundle of an answer.
+async fn export(broker: &Broker, request: v1::ExportRequest) -> String {
+    let mut pieces = broker.evidence(AUDITOR).export(request).await.unwrap().into_inner();
+    let mut bundle = Vec::new();
+    while let Some(piece) = pieces.message().await.unwrap() {
+        bundle.extend(piece.lines);
+    }
+    String::from_utf8(bundle).unwrap()
+}
+
+#[tokio::test]
+async fn a_whole_bundle_holds_offline_and_opens_what_was_asked_for() {
+    let broker = Broker::with_estate().await;
+    broker.task("ledger-key").await;
+    let key = VerifierKey::parse(&broker.key).unwrap();
+    let closed = verify(export(&broker, v1::ExportRequest::default()).await.as_bytes(), &key);
+    assert!(closed.holds() && closed.whole && closed.openings == 0 && closed.shown == closed.size, "{closed}");
+    let request = v1::ExportRequest { opening_fields: vec!["purpose".into()], ..Default::default() };
+    let bundle = export(&broker, request).await;
+    assert!(bundle.contains("reconcile invoices for October"));
+    assert_eq!(verify(bundle.as_bytes(), &key).openings, 1);
+    let tail: Vec<_> = broker.entries().await.into_iter().rev().take(2).map(|entry| entry.body).collect();
+    let [Body::LogCounted(_), Body::EvidenceRead(read)] = &tail[..] else { panic!("{tail:?}") };
+    assert_eq!(read.call, "leasehold.v1.EvidenceService/Export");
+}
+
+#[tokio::test]
+async fn a_chosen_part_proves_that_nothing_was_left_out() {
+    let broker = Broker::with_estate().await;
+    let mine = broker.task("ledger-key").await.id;
+    broker.task("api-key").await;
+    let key = VerifierKey::parse(&broker.key).unwrap();
+    // A period has to be closed by a count: the first export makes one.
+    export(&broker, v1::ExportRequest::default()).await;
+    let bundle = export(&broker, v1::ExportRequest { task_id: mine.clone(), ..Default::default() }).await;
+    let report = verify(bundle.as_bytes(), &key);
+    assert!(report.holds() && !report.whole && report.shown < report.size, "{report}");
+    assert_eq!(report.complete, ["task.requested", "lease.intended", "lease.issued"]);
+    assert_eq!(report.types["task.requested"], 2, "all requests are shown, so that none can be left out");
+    // Whoever folds one of them away too keeps the root, and is found out by the numbers.
+    let hidden = without(&bundle, "task.requested");
+    let report = verify(hidden.as_bytes(), &key);
+    assert_eq!(report.complaints.len(), 1, "{report}");
+    assert_eq!(report.complaints[0].law, "complete");
+    let target = broker.entries().await.into_iter().rev().find_map(|entry| match entry.body {
+        Body::EvidenceRead(read) => read.target,
+        _ => None,
+    });
+    assert_eq!(target, Some(format!("task {mine}")));
+}
+
+/// The bundle with the last entry of a type folded away.
+fn without(bundle: &str, kind: &str) -> String {
+    let mut lines: Vec<String> = bundle.lines().map(|line| format!("{line}\n")).collect();
+    let named = format!("\"type\":\"{kind}\"");
+    let at = lines.iter().rposition(|line| line.contains(&named)).unwrap();
+    let Line::Entry(Shown { index, leaf, .. }) = Line::read(lines[at].trim_end().as_bytes()).unwrap() else { panic!() };
+    lines[at] = String::from_utf8(folded_line(&Subtree { from: index, height: 0, root: leaf })).unwrap();
+    lines.concat()
+}
+
+#[tokio::test]
+async fn an_opening_is_erased_by_two_operators_and_every_proof_stays() {
+    let broker = Broker::with_estate().await;
+    let request = |index| v1::EraseOpeningRequest {
+        request_id: broker.request_id(),
+        index,
+        fields: vec!["purpose".into()],
+        justification: "retention".into(),
+    };
+    let index = broker.world.journal.published().state.size;
+    let task = broker.task("ledger-key").await.id;
+    let mut operator = broker.evidence(OPERATOR);
+    assert_eq!(reason(&operator.erase_opening(request(index)).await.unwrap_err()), "OPENING_IN_USE");
+    assert_eq!(reason(&operator.erase_opening(request(0)).await.unwrap_err()), "FIELD_INVALID");
+    assert_eq!(reason(&operator.erase_opening(request(1 << 40)).await.unwrap_err()), "NOT_FOUND");
+    assert_eq!(reason(&broker.evidence(AUDITOR).erase_opening(request(index)).await.unwrap_err()), "ROLE_MISSING");
+    let cancel = v1::CancelTaskRequest { request_id: broker.request_id(), task_id: task, justification: String::new() };
+    broker.tasks(WORKLOAD).cancel_task(cancel).await.unwrap();
+    let asked = operator.erase_opening(request(index)).await.unwrap().into_inner();
+    assert_eq!(asked.state(), v1::ErasureState::Requested);
+    assert_eq!(reason(&operator.erase_opening(request(index)).await.unwrap_err()), "SELF_APPROVAL");
+    let done = broker.evidence(DEPUTY).erase_opening(request(index)).await.unwrap().into_inner();
+    assert_eq!(done.state(), v1::ErasureState::Erased);
+    let everything = v1::ExportRequest { opening_fields: vec!["*".into()], ..Default::default() };
+    let bundle = export(&broker, everything).await;
+    assert!(verify(bundle.as_bytes(), &VerifierKey::parse(&broker.key).unwrap()).holds());
 }

@@ -172,7 +172,7 @@ fn finish(story: &mut Story, scene: &Scene, task: &str, login: &Login) -> Result
 fn check(story: &mut Story, scene: &Scene, binary: &Path) -> Result<()> {
     let (bundle, key) = story.step("the auditor saves the log", || {
         let bundle = scene.desk_file("auditor", "log.bundle")?;
-        scene.ok("auditor", &["evidence", "save", &bundle])?;
+        scene.ok("auditor", &["evidence", "export", &bundle, "--open", "*"])?;
         let key = find(&scene.json("auditor", &["evidence", "checkpoint"])?, "verifier_key")?;
         Ok((format!("the auditor saves the log; its key is {key}"), (bundle, key)))
     })?;

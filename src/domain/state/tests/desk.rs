@@ -17,7 +17,7 @@ members = ["spiffe://example.org/people/lead", "spiffe://example.org/people/depu
 [team.other]
 members = ["spiffe://example.org/people/other-lead"]
 [role.operator]
-members = ["spiffe://example.org/people/operator"]
+members = ["spiffe://example.org/people/operator", "spiffe://example.org/people/second-operator"]
 [agent.billing-bot]
 spiffe_id = "spiffe://example.org/agent/billing-bot"
 owner = "payments"
@@ -160,7 +160,7 @@ impl Desk {
         self.decide(Command::Ask { caller, mark, ask })
     }
 
-    fn fresh(&mut self) -> u8 {
+    pub(super) fn fresh(&mut self) -> u8 {
         self.chance += 1;
         self.chance
     }

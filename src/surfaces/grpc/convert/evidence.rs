@@ -2,9 +2,9 @@
 
 use super::fields::invalid;
 use super::timestamp;
-use crate::domain::base::{LeaseId, Time};
+use crate::domain::base::Time;
 use crate::domain::entry::{Body, Entry, Opening};
-use crate::domain::reason::{Denial, Reason};
+use crate::domain::reason::Denial;
 use crate::domain::roles::{CallerRole, HeldRoles};
 use crate::ports::StoredEntry;
 use crate::proto::v1;
@@ -56,14 +56,6 @@ fn wanted(text: &str) -> Option<Wanted> {
     of_group.get(..prefix.len()).map(Wanted::Group)
 }
 
-/// An entry of our own log, read back.
-pub(in crate::surfaces::grpc) fn entry(stored: &StoredEntry) -> Result<Entry, Denial> {
-    Entry::read(&stored.bytes).map_err(|error| {
-        tracing::error!(index = stored.index, %error, "an entry of the log cannot be read");
-        Denial::new(Reason::Internal, format!("entry {} cannot be read", stored.index))
-    })
-}
-
 /// A signal.
 pub(in crate::surfaces::grpc) fn signal(stored: StoredEntry, entry: &Entry) -> v1::SubscribeResponse {
     v1::SubscribeResponse {
@@ -77,22 +69,6 @@ pub(in crate::surfaces::grpc) fn signal(stored: StoredEntry, entry: &Entry) -> v
 /// A sign of life that only moves the cursor.
 pub(in crate::surfaces::grpc) fn heartbeat(last_index: u64, now: Time) -> v1::SubscribeResponse {
     v1::SubscribeResponse { index: last_index, r#type: String::new(), time: Some(timestamp(now)), entry: Vec::new() }
-}
-
-/// The lease that an entry is about, if it names one and no task.
-pub(in crate::surfaces::grpc) const fn lease_of(body: &Body) -> Option<LeaseId> {
-    Some(match body {
-        Body::LeaseIssued(body) => body.lease,
-        Body::LeaseNotIssued(body) => body.lease,
-        Body::LeaseRenewed(body) => body.lease,
-        Body::LeaseRevocationRequested(body) => body.lease,
-        Body::LeaseRevocationAccepted(body) => body.lease,
-        Body::LeaseRevoked(body) => body.lease,
-        Body::LeaseUnproven(body) => body.lease,
-        Body::LeaseExpired(body) => body.lease,
-        Body::OrphanFound(body) => body.lease,
-        _ => return None,
-    })
 }
 
 /// How much of an entry's openings a reader sees.

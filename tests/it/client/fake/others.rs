@@ -38,6 +38,7 @@ impl EstateService for Fake {
 #[tonic::async_trait]
 impl EvidenceService for Fake {
     type StreamEntriesStream = Stream<StreamEntriesResponse>;
+    type ExportStream = Stream<ExportResponse>;
 
     async fn get_checkpoint(&self, _: Request<GetCheckpointRequest>) -> Answer<GetCheckpointResponse> {
         drop(self.enter("get_checkpoint", "")?);
@@ -63,6 +64,23 @@ impl EvidenceService for Fake {
         _: Request<GetConsistencyProofRequest>,
     ) -> Answer<GetConsistencyProofResponse> {
         Err(Status::unimplemented("the command line does not ask for it"))
+    }
+
+    async fn export(&self, request: Request<ExportRequest>) -> Answer<Self::ExportStream> {
+        let mut state = self.enter("export", &request.into_inner().credential)?;
+        let pieces = ["{\"checkpoint\":\"…\",\"form\":\"leasehold-bundle/2\"}\n", "a second line\n"];
+        let mut pieces = pieces.map(|lines| Ok(ExportResponse { lines: lines.into() }));
+        if let Some(status) = state.interruptions.pop_front() {
+            pieces[1] = Err(status);
+        }
+        Ok(Response::new(Box::pin(futures_util::stream::iter(pieces))))
+    }
+
+    async fn erase_opening(&self, request: Request<EraseOpeningRequest>) -> Answer<EraseOpeningResponse> {
+        let request = request.into_inner();
+        drop(self.enter("erase_opening", &request.request_id)?);
+        let state = if request.index == 41 { ErasureState::Requested } else { ErasureState::Erased };
+        Ok(Response::new(EraseOpeningResponse { state: state.into() }))
     }
 }
 

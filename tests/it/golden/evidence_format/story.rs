@@ -1,7 +1,7 @@
 //! A made-up log that breaks no law and holds at least one entry of each type: what a broker would have written,
 //! with fixed ids, salts, times and key. Every entry is folded as it is written.
 
-use leasehold::audit::bundle::{Disclosed, Head, Line};
+use leasehold::audit::bundle::{Disclosed, Head, Shown};
 use leasehold::domain::base::{Digest, LeaseId, Name, Span, SpiffeId, TaskId, Time};
 use leasehold::domain::entry::bodies::lease::{Assurance, EndCause, NotIssuedCause, Revocability};
 use leasehold::domain::entry::bodies::{access, estate, evidence, lease, log, task, token};
@@ -116,12 +116,14 @@ impl Story {
     }
 
     pub(super) fn bundle(&self) -> String {
-        let mut lines = vec![serde_json::to_string(&Head::new(self.checkpoint())).unwrap()];
-        for (index, (entry, openings)) in self.entries.iter().zip(&self.openings).enumerate() {
-            let disclosed = openings.iter().map(|o| Disclosed::new(&o.field, &o.salt, &o.value)).collect();
-            lines.push(serde_json::to_string(&Line::new(index as u64, entry, disclosed).unwrap()).unwrap());
+        let mut bundle = Head::new(self.checkpoint(), None).to_line();
+        for (index, (entry, openings)) in (0..).zip(self.entries.iter().zip(&self.openings)) {
+            let mut openings: Vec<_> = openings.iter().map(|o| Disclosed::new(&o.field, &o.salt, &o.value)).collect();
+            openings.sort_by(|one, other| one.field.cmp(&other.field));
+            let line = Shown { entry, index, leaf: leaf_hash(entry), openings }.to_line();
+            bundle.push_str(std::str::from_utf8(&line).unwrap());
         }
-        lines.join("\n") + "\n"
+        bundle
     }
 
     fn checkpoint(&self) -> String {

@@ -1,0 +1,128 @@
+//! Openings go only when two people say so, and never from under an open task or lease; and the
+//! numbers in the log are those of the log.
+
+use super::desk::{Desk, lease_of};
+use super::*;
+use crate::domain::base::{LeaseId, TaskId};
+use crate::domain::entry::bodies::{evidence, log};
+use crate::domain::entry::{Actor, Commitments};
+use crate::domain::reason::Reason;
+
+const ONE: (&str, u8) = ("people/operator", 30);
+const TWO: (&str, u8) = ("people/second-operator", 31);
+
+fn erase(
+    desk: &mut Desk,
+    who: (&str, u8),
+    index: u64,
+    about: (Option<TaskId>, Option<LeaseId>),
+) -> Result<bool, Reason> {
+    let ask = command::EraseOpening {
+        index,
+        fields: vec!["purpose".into()],
+        task: about.0,
+        lease: about.1,
+        justification: None,
+    };
+    let mark = desk.fresh();
+    match desk.ask(who.0, who.1, mark, Ask::EraseOpening(ask)) {
+        Ok(Reply::Erasure { done }) => Ok(done),
+        Ok(other) => panic!("{other:?}"),
+        Err(denial) => Err(denial.reason),
+    }
+}
+
+fn gone(desk: &mut Desk) -> (TaskId, u64) {
+    let task = desk.active("motd");
+    let index = desk.state.tasks[&task].facts.index;
+    desk.complete(task).unwrap();
+    desk.token_gone(task);
+    (task, index)
+}
+
+#[test]
+fn an_opening_goes_when_a_second_operator_agrees() {
+    let mut desk = Desk::new();
+    let (task, index) = gone(&mut desk);
+    assert_eq!(erase(&mut desk, ONE, index, (Some(task), None)), Ok(false));
+    assert_eq!(erase(&mut desk, ONE, index, (Some(task), None)), Err(Reason::SelfApproval));
+    // The same hand under another name.
+    assert_eq!(erase(&mut desk, (TWO.0, ONE.1), index, (Some(task), None)), Err(Reason::SelfApproval));
+    assert_eq!(erase(&mut desk, TWO, index, (Some(task), None)), Ok(true));
+    assert!(desk.state.erasures.is_empty());
+    assert_eq!(desk.state, desk.refolded());
+    assert_eq!(erase(&mut desk, TWO, index, (Some(task), None)), Ok(false), "asked for anew");
+}
+
+#[test]
+fn what_an_open_task_or_lease_needs_stays() {
+    let mut desk = Desk::new();
+    let task = desk.active("motd");
+    let index = desk.state.tasks[&task].facts.index;
+    assert_eq!(erase(&mut desk, ONE, index, (Some(task), None)), Err(Reason::OpeningInUse));
+    let lease = desk.issue(task, "motd").unwrap();
+    assert_eq!(erase(&mut desk, ONE, index, (None, Some(lease))), Err(Reason::OpeningInUse));
+}
+
+#[test]
+fn a_request_for_an_erasure_lapses_after_a_day() {
+    let mut desk = Desk::new();
+    let (task, index) = gone(&mut desk);
+    assert_eq!(erase(&mut desk, ONE, index, (Some(task), None)), Ok(false));
+    desk.later(limits::PENDING_MAX.seconds());
+    assert_eq!(erase(&mut desk, TWO, index, (Some(task), None)), Ok(false), "it is the first again");
+    desk.later(1);
+    assert_eq!(erase(&mut desk, ONE, index, (Some(task), None)), Ok(true));
+}
+
+#[test]
+fn no_more_erasures_wait_than_may() {
+    let mut desk = Desk::new();
+    let (task, _) = gone(&mut desk);
+    for index in 0..limits::ERASURES_MAX as u64 {
+        desk.later(3);
+        let asked = evidence::ErasureRequested { fields: vec!["x".into()], index, lease: None, task: Some(task) };
+        desk.note(asked);
+    }
+    assert_eq!(erase(&mut desk, ONE, 4, (Some(task), None)), Err(Reason::Overloaded));
+}
+
+#[test]
+fn the_fold_refuses_an_erasure_by_one_hand_or_that_nobody_asked_for() {
+    let mut desk = Desk::new();
+    let (task, index) = gone(&mut desk);
+    let fields = vec!["purpose".to_owned()];
+    let requested = desk.state.size;
+    desk.note(evidence::ErasureRequested { fields: fields.clone(), index, lease: None, task: Some(task) });
+    let erased = |index, requested| evidence::Erased { fields: fields.clone(), index, requested };
+    assert_eq!(desk.broken(erased(index, requested)), Some("erasure"), "the same hand");
+    assert_eq!(desk.broken(erased(index + 1, requested)), Some("erasure"), "another entry");
+    assert_eq!(desk.broken(erased(index, requested + 1)), Some("erasure"), "another request");
+}
+
+#[test]
+fn the_fold_refuses_numbers_that_are_not_its_own() {
+    let mut desk = Desk::new();
+    let task = desk.active("motd");
+    let lease = lease_of(&desk.issue_marked(7, task, "motd", None).unwrap());
+    desk.seal(lease);
+    let right = desk.state.counts.body();
+    assert_eq!(right.counts.values().sum::<u64>(), desk.state.size);
+    assert_eq!(desk.broken(right.clone()), None);
+    for name in ["lease.issued", "task.requested", "log.counted"] {
+        let mut wrong = right.clone();
+        *wrong.counts.entry(name.to_owned()).or_default() += 1;
+        assert_eq!(desk.broken(wrong), Some("counts"), "{name}");
+    }
+    assert_eq!(desk.broken(log::Counted { counts: [("lease.unheard".to_owned(), 1)].into() }), Some("counts"));
+}
+
+impl Desk {
+    /// The law that an entry of the broker's would break here.
+    fn broken(&self, body: impl Into<Body>) -> Option<&'static str> {
+        let (actor, time) = (Actor::broker(), self.now);
+        let entry =
+            Entry { actor, cause: None, commitments: Commitments::new(), request: None, time, body: body.into() };
+        self.state.clone().apply(&entry, Digest::of(&[b"leaf"])).err().map(|broken| broken.law)
+    }
+}

@@ -1,0 +1,206 @@
+//! Writes a bundle: the log, or what is chosen of it with everything else folded into hashes. Reads
+//! page by page; what is not taken waits in the store, not in memory.
+
+use super::World;
+use super::journal::Published;
+use super::{publish, receipt};
+pub use crate::audit::bundle::Selection;
+use crate::audit::bundle::{Disclosed, Head, Shown, folded_line};
+use crate::audit::select::Selector;
+use crate::domain::base::{TaskId, Time};
+use crate::domain::entry::body::Type;
+use crate::domain::entry::{Body, Entry};
+use crate::domain::reason::{Denial, Reason};
+use crate::ports::StoredEntry;
+use crate::tlog::leaf_hash;
+use crate::tlog::peaks::{Folds, Subtree};
+use std::ops::Range;
+use std::sync::Arc;
+
+/// What to export.
+#[derive(Debug, Default)]
+pub struct Choice {
+    /// Which entries; `None`: all.
+    pub selection: Option<Selection>,
+    /// Names of the commitments whose openings are shown; `*` for all.
+    pub opening_fields: Vec<String>,
+    /// Entries from then on, and before then.
+    pub period: (Option<Time>, Option<Time>),
+}
+
+/// A bundle that is being written.
+pub struct Export {
+    world: World,
+    published: Arc<Published>,
+    opening_fields: Vec<String>,
+    selector: Option<Selector>,
+    head: Option<Head>,
+    /// What is left to be read one by one.
+    range: Range<u64>,
+    folds: Folds,
+}
+
+/// Bytes of a piece: it is given out once it is that long.
+const PIECE_BYTES: usize = 128 * 1024;
+
+impl Export {
+    /// Opens the bundle of what is published now.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` if the chosen lease is not in the log; `LOG_UNAVAILABLE` if it cannot be read.
+    pub async fn open(world: &World, published: Arc<Published>, choice: Choice) -> Result<Self, Denial> {
+        let mut it = Self {
+            world: world.clone(),
+            opening_fields: choice.opening_fields,
+            selector: None,
+            head: Some(Head::new(published.checkpoint.clone(), choice.selection.clone())),
+            range: 0..published.state.size,
+            folds: Folds::default(),
+            published,
+        };
+        if let Some(selection) = choice.selection {
+            it.range = it.stretch(choice.period).await?;
+            let task = it.task_of(selection.lease.as_deref()).await?;
+            it.selector = Some(Selector::new(selection, task));
+        }
+        Ok(it)
+    }
+
+    /// The next piece, in whole lines; `None` at the end.
+    ///
+    /// # Errors
+    /// `LOG_UNAVAILABLE` if the store cannot be read.
+    pub async fn next(&mut self) -> Result<Option<Vec<u8>>, Denial> {
+        let mut piece = Vec::new();
+        if let Some(head) = self.head.take() {
+            piece.extend(head.to_line().into_bytes());
+            self.fold_away(0..self.range.start).await?;
+        }
+        while piece.len() < PIECE_BYTES && !self.range.is_empty() {
+            for stored in self.page().await? {
+                self.take(stored, &mut piece).await?;
+            }
+            if self.range.is_empty() {
+                self.fold_away(self.range.end..self.published.state.size).await?;
+                self.write_folds(&mut piece);
+            }
+        }
+        Ok(Some(piece).filter(|piece| !piece.is_empty()))
+    }
+
+    async fn page(&mut self) -> Result<Vec<StoredEntry>, Denial> {
+        let limit = u32::try_from(self.range.end - self.range.start).unwrap_or(u32::MAX);
+        let page = publish::page(&self.world, self.range.start, limit).await?;
+        // The log never shrinks, so an empty page inside of it cannot be; going on would spin.
+        let last =
+            page.last().ok_or_else(|| Denial::new(Reason::LogUnavailable, "entries are missing in the store"))?;
+        self.range.start = last.index + 1;
+        Ok(page)
+    }
+
+    async fn take(&mut self, stored: StoredEntry, piece: &mut Vec<u8>) -> Result<(), Denial> {
+        let (index, leaf) = (stored.index, leaf_hash(&stored.bytes));
+        let entry = publish::entry(&stored)?;
+        if !self.selector.as_mut().is_none_or(|selector| selector.shows(&entry)) {
+            self.folds.push(Subtree { from: index, height: 0, root: leaf });
+            return Ok(());
+        }
+        self.write_folds(piece);
+        let openings = self.openings(index, &entry).await?;
+        piece.extend(Shown { entry: &stored.bytes, index, leaf, openings }.to_line());
+        Ok(())
+    }
+
+    async fn openings(&self, index: u64, entry: &Entry) -> Result<Vec<Disclosed>, Denial> {
+        let chosen = |field: &str| self.opening_fields.iter().any(|wanted| wanted == "*" || wanted == field);
+        if !entry.commitments.keys().any(|field| chosen(field)) {
+            return Ok(Vec::new());
+        }
+        let mut openings = publish::openings(&self.world, index).await?;
+        openings.retain(|opening| chosen(&opening.field));
+        openings.sort_by(|one, other| one.field.cmp(&other.field));
+        Ok(openings.iter().map(|opening| Disclosed::new(&opening.field, &opening.salt, &opening.value)).collect())
+    }
+
+    fn write_folds(&mut self, piece: &mut Vec<u8>) {
+        piece.extend(self.folds.take().flat_map(|subtree| folded_line(&subtree)));
+    }
+
+    async fn fold_away(&mut self, range: Range<u64>) -> Result<(), Denial> {
+        for subtree in receipt::subtrees(&self.world, &self.published, range).await? {
+            self.folds.push(subtree);
+        }
+        Ok(())
+    }
+
+    /// The stretch between the last count before the period and the first one after it.
+    async fn stretch(&self, (from, to): (Option<Time>, Option<Time>)) -> Result<Range<u64>, Denial> {
+        let size = self.published.state.size;
+        let mut start = match from {
+            Some(from) => self.first_since(from).await?,
+            None => 0,
+        };
+        while start > 0 {
+            let low = start.saturating_sub(u64::from(publish::PAGE));
+            if let Some(count) = self.counts(low..start).await?.pop() {
+                start = count;
+                break;
+            }
+            start = low;
+        }
+        let mut end = match to {
+            Some(to) => self.first_since(to).await?,
+            None => size,
+        };
+        while end < size {
+            let high = end.saturating_add(u64::from(publish::PAGE)).min(size);
+            if let Some(count) = self.counts(end..high).await?.first() {
+                end = count + 1;
+                break;
+            }
+            end = high;
+        }
+        Ok(start..end.max(start))
+    }
+
+    /// Index of the first entry that is not older.
+    async fn first_since(&self, time: Time) -> Result<u64, Denial> {
+        let (mut low, mut high) = (0, self.published.state.size);
+        while low < high {
+            let middle = low.midpoint(high);
+            let stored = publish::page(&self.world, middle, 1).await?;
+            let older = stored.first().map(publish::entry).transpose()?.is_some_and(|entry| entry.time < time);
+            if older { low = middle + 1 } else { high = middle }
+        }
+        Ok(low)
+    }
+
+    async fn counts(&self, range: Range<u64>) -> Result<Vec<u64>, Denial> {
+        let limit = u32::try_from(range.end - range.start).unwrap_or(u32::MAX);
+        let mut found = Vec::new();
+        for stored in publish::page(&self.world, range.start, limit).await? {
+            if publish::entry(&stored)?.body.kind() == Type::LogCounted {
+                found.push(stored.index);
+            }
+        }
+        Ok(found)
+    }
+
+    /// The task of a lease: its approvals stand before the entry that names both.
+    async fn task_of(&self, lease: Option<&str>) -> Result<Option<TaskId>, Denial> {
+        let Some(lease) = lease else { return Ok(None) };
+        let mut next = self.range.start;
+        while next < self.range.end {
+            let page = publish::page(&self.world, next, publish::PAGE).await?;
+            let Some(last) = page.last() else { break };
+            next = last.index + 1;
+            for stored in &page {
+                match publish::entry(stored)?.body {
+                    Body::LeaseIntended(body) if body.lease.to_string() == lease => return Ok(Some(body.task)),
+                    _ => {}
+                }
+            }
+        }
+        Err(Denial::not_found())
+    }
+}
