@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Dict, List, NamedTuple, Optional, Set, Tuple
 
-from forms import ASSURANCES, TYPES, is_item, micros, sha256, spiffe_id, base64url, write
+from forms import ASSURANCES, TYPES, base64url, is_item, micros, sha256, spiffe_id, time as is_time, write
 
 SECOND = 1_000_000
 DAY = 86_400 * SECOND
@@ -87,7 +87,6 @@ class Fold:
         self.size, self.time, self.epoch, self.engine_max = 0, 0, 0, 0
         self.origin: Optional[str] = None
         self.counts: Counter = Counter()
-        self.counted_at: Optional[int] = None  # time of the last log.counted
         self.version = 0
         self.items: Items = {}
         self.group: Optional[Items] = None
@@ -119,7 +118,6 @@ class Fold:
 
     def log_counted(self, it: About, what: Item) -> None:
         must("counts", what["counts"] == dict(self.counts), "the log holds other numbers than are written here")
-        self.counted_at = it.time
 
     def broker_activated(self, it: About, what: Item) -> None:
         must("epoch", what["epoch"] == self.epoch + 1, "activations count from 1 without gaps")
@@ -397,8 +395,8 @@ class Parts:
         self.base: Optional[Counter] = before.counts if before.size > 0 else None
         self.shown: Counter = Counter()  # since the base
         self.selection = selection
-        self.counted_at = before.counted_at
-        self.is_counted = False  # whether nothing was folded away behind the last log.counted
+        self.exact_at: Optional[int] = before.time if before.size > 0 else None  # the last time of a base
+        self.is_exact = False  # whether nothing was folded away since
 
     def apply(self, index: int, entry: Any) -> None:
         kind, what, time = entry["type"], entry["what"], micros(entry["time"])
@@ -437,18 +435,19 @@ class Parts:
                 exactly = self.base[kind] + self.shown[kind]
                 must("complete", counts.get(kind, 0) == exactly, f"not every {kind} is shown")
         elif self.selection is not None and "from" in self.selection:
-            begins = micros(self.selection["from"])
-            must("complete", self.time <= begins, "what stands before the first log.counted may not all be shown")
+            begins = self.selection["from"]
+            reaches = is_time(begins) and self.time <= micros(begins)
+            must("complete", reaches, "what stands before the first log.counted may not all be shown")
         self.base, self.shown = Counter(counts), Counter()
         self.base["log.counted"] += 1
-        self.counted_at, self.is_counted = self.time, True
+        self.exact_at, self.is_exact = self.time, True
 
     def folded(self) -> None:
-        self.is_counted = False
+        self.is_exact = False
 
     def check_end(self) -> None:
-        if self.selection is None or self.is_counted:
+        if self.selection is None or self.is_exact:
             return
-        to = self.selection.get("to")
-        covered = to is not None and self.counted_at is not None and self.counted_at >= micros(to)
-        must("complete", covered, "what stands behind the last log.counted may not all be shown")
+        ends = self.selection.get("to")
+        reaches = is_time(ends) and self.exact_at is not None and self.exact_at >= micros(ends)
+        must("complete", reaches, "what stands behind the last log.counted may not all be shown")

@@ -112,6 +112,10 @@ def anything(value: Any) -> bool:
     return True
 
 
+def mapping(value: Any) -> bool:
+    return type(value) is dict
+
+
 def matching(pattern: str) -> Form:
     compiled = re.compile(pattern)
     return lambda value: type(value) is str and compiled.fullmatch(value) is not None
@@ -205,7 +209,7 @@ ENVELOPE: Fields = {
     "time": time,
     "type": text,
     "v": lambda value: number(value) and value == 1,
-    "what": anything,
+    "what": mapping,
 }
 COUNTS: Fields = {"agents": number, "credentials": number, "roles": number, "teams": number}
 CRL: Fields = {"digest": digest, "number": number, "number_before": number}

@@ -13,20 +13,21 @@ import sys
 from collections import Counter
 from typing import Any, BinaryIO, Dict, List, Optional, Tuple
 
-from fold import Broken, Fold, Parts
+from fold import COMPLETE_TYPES, Broken, Fold, Parts
 from forms import (
-    Form, Malformed, anything, base64url, check_entry, hash_text, list_of, number, parse, record, sha256, some, text,
+    Form, Malformed, TYPES, base64url, check_entry, hash_text, list_of, mapping, number, parse, record, sha256, some, text,
     unbase64, word, write,
 )
 from notes import Checkpoint, Policy, WrongWitness, check_witnesses, open_checkpoint
 
 FORM = "leasehold-bundle/2"
 COMPLAINTS_MAX = 100
+LINE_BYTES_MAX = 1 << 20
 
 SELECTION = {"agent?": text, "credential?": text, "from?": text, "lease?": text, "task?": text, "to?": text}
 OPENING = {"field": text, "salt": hash_text, "value": text}
 is_head = record({"checkpoint": text, "form": word(FORM), "selection?": record(SELECTION)})
-is_entry_line = record({"entry": anything, "index": number, "leaf": hash_text, "openings?": some(list_of(record(OPENING)))})
+is_entry_line = record({"entry": mapping, "index": number, "leaf": hash_text, "openings?": some(list_of(record(OPENING)))})
 is_folded_line = record({"from": number, "hash": hash_text, "leaves": number})
 
 
@@ -45,7 +46,8 @@ class Verifier:
         self.parts: Optional[Parts] = None  # instead of the fold, from the first folded line on
         self.types: Counter = Counter()
         self.ends: Counter = Counter()
-        self.openings = 0
+        self.shown = self.openings = 0
+        self.complete: List[str] = []  # types of which nothing is left out
         self.complaints: List[Dict[str, Any]] = []
 
     def complain(self, index: Optional[int], law: str, meaning: object) -> None:
@@ -101,6 +103,7 @@ class Verifier:
         entry, data = item["entry"], write(item["entry"]).encode()
         leaf = sha256(b"\0", data)
         self.push(1, leaf)
+        self.shown += 1
         if leaf != unbase64(item["leaf"]):
             self.fold = None
             return self.complain(place, "leaf", "the entry does not have the hash that is stated")
@@ -168,24 +171,31 @@ class Verifier:
             self.complain(None, "root", "the entries are not those that were signed")
         if self.fold is None:
             return
-        said = self.fold.origin
-        if signed and said != signed.origin and (said is not None or self.parts is None):
-            self.complain(None, "origin", f"the log says that it is {said}")
+        if signed and self.parts is None and self.fold.origin != signed.origin:
+            self.complain(None, "origin", f"the log says that it is {self.fold.origin}")
         try:
             (self.parts or self.fold).check_end()
         except Broken as broken:
             self.complain(None, broken.law, broken.meaning)
+        if self.parts is None:
+            self.complete = list(TYPES)
+        elif self.selection is not None and not self.complaints:
+            self.complete = list(COMPLETE_TYPES)
 
     def report(self) -> Dict[str, Any]:
         """The same fields as the report of `leasehold evidence verify --json`."""
-        open_leases = self.fold.leases.values() if self.fold is not None and self.parts is None else []
         ends = ("issued", "effect_confirmed", "authority_confirmed", "expired", "not_issued")
         leases = {end: self.ends[end] for end in ends}
+        is_judged = self.is_readable and self.fold is not None
+        open_leases = (self.parts.issued if self.parts else self.fold.leases) if is_judged else {}
         leases["open"] = len(open_leases)
-        leases["unproven"] = sum(lease.stage == "unproven" for lease in open_leases)
+        leases["unproven"] = sum(it.stage == "unproven" for it in open_leases.values()) if not self.parts else 0
         return {
             "origin": self.checkpoint.origin if self.checkpoint else "",
             "size": self.size,
+            "shown": self.shown,
+            "whole": self.is_whole,
+            "complete": self.complete,
             "root": write_hash(self.root()),
             "types": dict(sorted(self.types.items())),
             "openings": self.openings,
@@ -199,8 +209,8 @@ def is_line(value: Any) -> bool:
 
 
 def read_line(line: bytes, form: Form, otherwise: str) -> Dict[str, Any]:
-    if not line.endswith(b"\n"):
-        raise Malformed("the last line is not whole")
+    if not line.endswith(b"\n") or len(line) > LINE_BYTES_MAX:
+        raise Malformed("the line is not whole, or too long")
     value = parse(line[:-1])
     if not form(value):
         raise Malformed(otherwise)
@@ -217,9 +227,10 @@ def write_hash(data: bytes) -> str:
 
 def verify(bundle: BinaryIO, policy: Policy) -> Verifier:
     verifier = Verifier(policy)
-    verifier.head(bundle.readline())
-    for line in bundle:
-        if not verifier.is_readable:
+    verifier.head(bundle.readline(LINE_BYTES_MAX))
+    while verifier.is_readable:
+        line = bundle.readline(LINE_BYTES_MAX)
+        if not line:
             break
         verifier.line(line)
     verifier.end()
@@ -229,6 +240,8 @@ def verify(bundle: BinaryIO, policy: Policy) -> Verifier:
 def print_for_people(report: Dict[str, Any]) -> None:
     leases = report["leases"]
     print(f"log {report['origin']}: {report['size']} entries, {report['openings']} disclosed openings match")
+    if not report["whole"]:
+        print(f"{report['shown']} of them are shown; nothing is left out of: {', '.join(report['complete']) or '-'}")
     print(
         f"{leases['issued']} issued: {leases['effect_confirmed']} effect-confirmed, "
         f"{leases['authority_confirmed']} authority-confirmed, {leases['expired']} ended by rotation or expiry, "

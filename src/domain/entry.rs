@@ -9,6 +9,7 @@ pub mod bodies;
 pub mod body;
 pub mod canonical;
 pub mod commitment;
+mod object;
 mod read;
 
 pub use actor::Actor;

@@ -50,7 +50,8 @@ class Base:
                 fresh.head(head)
                 if fresh.complaints and not whole:
                     return verdict(fresh)
-                verifier.checkpoint, verifier.complaints = fresh.checkpoint, fresh.complaints
+                verifier.checkpoint, verifier.selection = fresh.checkpoint, fresh.selection
+                verifier.complaints = fresh.complaints
         for place, line in enumerate(lines, place):
             if verifier.complaints and not whole or not verifier.is_readable:
                 break

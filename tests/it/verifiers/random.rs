@@ -29,7 +29,8 @@ fn what_the_fold_refuses_both_refuse_under_the_same_law() {
         assert_eq!(judged(&mut python, &base, &[Case::none()]), [None], "seed {seed}");
         let mut chance = Chance::new(seed);
         let refused: Vec<_> = walk.refused.iter().filter(|_| chance.below(4) == 0).collect();
-        let cases: Vec<Case> = refused.iter().map(|(index, row, law)| next(&walk.log, &base, *index, row, law)).collect();
+        let cases: Vec<Case> =
+            refused.iter().map(|(index, row, law)| next(&walk.log, &base, *index, row, law)).collect();
         let verdicts = judged(&mut python, &base, &cases);
         for ((index, _, law), verdict) in refused.iter().zip(verdicts) {
             assert_eq!(verdict, Some(((*law).to_owned(), Some(*index as u64))), "seed {seed}");
@@ -88,7 +89,8 @@ fn a_long_log_holds_and_no_change_of_it_is_missed() {
         let mut rows = walk.log.rows.clone();
         rows.remove(index);
         let lines = Log { rows }.bundle(None);
-        cases.push(base.to(&[&base.lines[..1], &lines[1..]].concat(), format!("without entry {index}, indexes mended")));
+        cases
+            .push(base.to(&[&base.lines[..1], &lines[1..]].concat(), format!("without entry {index}, indexes mended")));
     }
     detected(&mut python, &base, &cases);
 }
@@ -144,12 +146,13 @@ fn parts_are_judged_alike() {
 /// A few ranges, or everything but what one filter shows.
 fn hidden(log: &Log, chance: &mut Chance) -> Vec<std::ops::Range<usize>> {
     let mut ranges: Vec<std::ops::Range<usize>> = Vec::new();
-    let tasks: Vec<&Value> = log.rows.iter().map(|row| &row.entry["what"]["lease"]).filter(|it| it.is_string()).collect();
+    let tasks: Vec<&Value> =
+        log.rows.iter().map(|row| &row.entry["what"]["lease"]).filter(|it| it.is_string()).collect();
     let lease = chance.of(&tasks).clone();
     let by_filter = chance.below(3);
     let gap = 1 + chance.below(12);
     for (index, row) in log.rows.iter().enumerate() {
-        let kind = row.entry["type"].as_str().unwrap();
+        let kind = row.entry["type"].as_str().unwrap_or_default();
         let told = ["log.counted", "lease.intended", "lease.issued", "task.requested"].contains(&kind);
         let is_hidden = match by_filter {
             0 => !told || chance.below(40) == 0,

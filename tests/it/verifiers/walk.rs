@@ -8,7 +8,8 @@ use leasehold::domain::entry::bodies::{access, estate, evidence, lease, log, tas
 use leasehold::domain::entry::{Actor, Body, Commitments, Entry, Opening, RequestMark};
 use leasehold::domain::estate::{Document, plan};
 use leasehold::domain::reason::Reason;
-use leasehold::domain::state::State;
+use leasehold::domain::state::task::Stage;
+use leasehold::domain::state::{Lease, State, Task};
 use leasehold::tlog::leaf_hash;
 use serde_json::json;
 
@@ -133,17 +134,21 @@ impl Walk {
     }
 
     fn step(&mut self) {
-        let spans = [1, 20, 700, 1_000_000, 1_000_000, 4_000_000, 9_000_000, 45_000_000, 400_000_000];
-        let span = if self.chance.below(300) == 0 { 90_000_000_000 } else { self.chance.of(&spans) };
+        let spans = [0, 1, 700, 100_000, 1_000_000, 1_000_000, 2_000_000, 4_000_000, 30_000_000];
+        let span = match self.chance.below(400) {
+            0 => 90_000_000_000,
+            1..5 => 900_000_000,
+            _ => self.chance.of(&spans),
+        };
         self.now = micros_later(self.now, span);
         match self.chance.below(100) {
-            0..12 => self.request(),
-            12..24 => self.approve(),
-            24..36 => self.token(),
-            36..42 => self.end_of_task(),
-            42..58 => self.intend(),
-            58..70 => self.issue(),
-            70..92 => self.end_of_lease(),
+            0..8 => self.request(),
+            8..20 => self.approve(),
+            20..34 => self.token(),
+            34..37 => self.end_of_task(),
+            37..54 => self.intend(),
+            54..68 => self.issue(),
+            68..92 => self.end_of_lease(),
             92..94 => self.broker(),
             94..96 => self.access(),
             96 => self.again(),
@@ -187,7 +192,7 @@ impl Walk {
     }
 
     fn approve(&mut self) {
-        let Some(id) = self.a_task() else { return };
+        let Some(id) = self.a_task_where(|task| task.stage == Stage::Requested) else { return };
         let facts = self.state.tasks[&id].facts.clone();
         let until = self.now.plus(Span::from_seconds(self.chance.of(&[1, 600, 3_600, 86_400, 86_401])));
         let digest = if self.chance.below(20) == 0 { Digest::of(&[b"other"]) } else { facts.digest };
@@ -203,7 +208,7 @@ impl Walk {
     }
 
     fn token(&mut self) {
-        let Some(id) = self.a_task() else { return };
+        let Some(id) = self.a_task_where(|task| matches!(task.stage, Stage::Approved(_))) else { return };
         let task = self.state.tasks[&id].clone();
         match self.chance.below(3) {
             0 => {
@@ -215,7 +220,8 @@ impl Walk {
                 let ends = micros_later(self.now.plus(task.facts.window), self.chance.of(&[0, 0, 0, 1]));
                 self.tell(None, task::Activated { ends, task: id });
             }
-            _ if matches!(task.stage, leasehold::domain::state::task::Stage::Active(_)) && self.chance.below(9) > 0 => {}
+            _ if matches!(task.stage, leasehold::domain::state::task::Stage::Active(_)) && self.chance.below(9) > 0 => {
+            }
             _ => {
                 let token = task.tokens.last().map_or(3, |token| token.index);
                 self.tell(None, token::Revoked { task: id, token });
@@ -235,13 +241,14 @@ impl Walk {
     }
 
     fn intend(&mut self) {
-        let Some(task) = self.a_task() else { return };
+        let Some(task) = self.a_task_where(|task| matches!(task.stage, Stage::Active(_))) else { return };
         let facts = self.state.tasks[&task].facts.clone();
         let scope: Vec<Name> = facts.scope.keys().cloned().collect();
         let is_other = scope.is_empty() || self.chance.below(20) == 0;
         let credential = if is_other { name("agent-cert") } else { self.chance.of(&scope) };
         let is_kv = ["motd", "pager"].contains(&credential.as_str());
-        let (mut revocability, lease) = (if is_kv { Revocability::RotateOnly } else { Revocability::Revocable }, self.lease_id());
+        let (mut revocability, lease) =
+            (if is_kv { Revocability::RotateOnly } else { Revocability::Revocable }, self.lease_id());
         if self.chance.below(25) == 0 {
             revocability = Revocability::ExpiryBounded;
         }
@@ -260,7 +267,7 @@ impl Walk {
     }
 
     fn issue(&mut self) {
-        let Some(id) = self.a_lease() else { return };
+        let Some(id) = self.a_lease_where(Lease::is_intended) else { return };
         let lease = self.state.leases[&id].clone();
         if self.chance.below(4) == 0 {
             let why = [NotIssuedCause::Refused, NotIssuedCause::NothingFound, NotIssuedCause::FoundAndEnded];
@@ -288,7 +295,7 @@ impl Walk {
     }
 
     fn end_of_lease(&mut self) {
-        let Some(id) = self.a_lease() else { return };
+        let Some(id) = self.a_lease_where(|lease| !lease.is_intended()) else { return };
         let lease = self.state.leases[&id].clone();
         let assurances = [Assurance::AuthorityConfirmed, Assurance::EffectConfirmed, Assurance::Accepted];
         let crl = |number| lease::CrlSeen { digest: Digest::of(&[b"crl"]), number, number_before: 7 };
@@ -329,7 +336,9 @@ impl Walk {
             0 => self.tell(Some(BOTS[1]), access::Denied { call, reason: Reason::NotFound, target: None }),
             1 => self.tell(None, access::Refused { counts: [("SVID_EXPIRED".to_owned(), 3)].into(), since }),
             2 => self.tell(None, log::LogStarted { mode: "dev".into(), origin: ORIGIN.into() }),
-            _ => self.tell(Some(PEOPLE[1]), evidence::Read { call, from: 0, limit: 9, target: Some("a\u{e9}\n".into()) }),
+            _ => {
+                self.tell(Some(PEOPLE[1]), evidence::Read { call, from: 0, limit: 9, target: Some("a\u{e9}\n".into()) })
+            }
         };
     }
 
@@ -360,7 +369,11 @@ impl Walk {
         let number = 10 + self.chance.below(40);
         let text = ESTATE.replace("NUMBER", &number.to_string());
         let cut = if self.chance.below(3) == 0 { text.find("[credential.pager]").unwrap() } else { text.len() };
-        let text = if cut == text.len() { text } else { text[..cut].replace("probe = { postgres = { dsn_credential = \"pager\" } }", "orphans = \"expiry-bounded\"") };
+        let text = if cut == text.len() {
+            text
+        } else {
+            text[..cut].replace("probe = { postgres = { dsn_credential = \"pager\" } }", "orphans = \"expiry-bounded\"")
+        };
         let plan = plan(&self.state.estate, &Document::parse(&text).unwrap());
         for change in &plan.changes {
             let (kind, name) = (change.kind.to_string(), change.name.clone());
@@ -389,8 +402,7 @@ impl Walk {
             value: format!("note {index}"),
         };
         let opened = self.chance.below(6) == 0;
-        let commitments: Commitments =
-            opened.then(|| ("note".to_owned(), opening.commitment())).into_iter().collect();
+        let commitments: Commitments = opened.then(|| ("note".to_owned(), opening.commitment())).into_iter().collect();
         let mark = || Digest::of(&[b"mark", &index.to_be_bytes()]);
         let request = by.filter(|_| body.answers_a_request()).map(|_| RequestMark { content: mark(), id: mark() });
         let entry = Entry { actor, cause: None, commitments, request, time: self.now, body };
@@ -434,6 +446,18 @@ impl Walk {
     fn a_task(&mut self) -> Option<TaskId> {
         let open: Vec<TaskId> = self.state.tasks.keys().copied().collect();
         (!open.is_empty()).then(|| self.chance.of(&open))
+    }
+
+    /// One that is ready for what is tried; now and then any.
+    fn a_task_where(&mut self, is_ready: impl Fn(&Task) -> bool) -> Option<TaskId> {
+        let ready: Vec<TaskId> =
+            self.state.tasks.iter().filter(|(_, task)| is_ready(task)).map(|(id, _)| *id).collect();
+        if ready.is_empty() || self.chance.below(12) == 0 { self.a_task() } else { Some(self.chance.of(&ready)) }
+    }
+
+    fn a_lease_where(&mut self, is_ready: impl Fn(&Lease) -> bool) -> Option<LeaseId> {
+        let ready: Vec<LeaseId> = self.state.leases.iter().filter(|(_, it)| is_ready(it)).map(|(id, _)| *id).collect();
+        if ready.is_empty() || self.chance.below(12) == 0 { self.a_lease() } else { Some(self.chance.of(&ready)) }
     }
 
     fn a_lease(&mut self) -> Option<LeaseId> {
