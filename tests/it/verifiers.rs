@@ -11,7 +11,9 @@ mod mutations;
 mod page;
 mod python;
 mod random;
+mod shapes;
 mod walk;
+mod witnesses;
 
 use bundles::Base;
 use mutations::Case;

@@ -53,8 +53,9 @@ impl Python {
     }
 
     fn answers(&mut self, base: &Base, cases: &[Case], tell: impl Fn(&Case) -> Value + Sync) -> Vec<Value> {
-        let is_new = self.base != base.whole();
-        self.base = base.whole();
+        let wanted = [base.whole(), base.keys.clone()].concat();
+        let is_new = self.base != wanted;
+        self.base = wanted;
         let (mut input, output) = (self.input.take().unwrap(), &mut self.output);
         let answers = std::thread::scope(|scope| {
             // It reads and answers in turn: who writes all before reading would wait for ever.

@@ -11,7 +11,7 @@ use leasehold::domain::entry::Body;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-const SEEDS: std::ops::Range<u64> = 1..9;
+const SEEDS: std::ops::Range<u64> = 1..7;
 
 /// More seeds for those who have time.
 fn seeds() -> std::ops::Range<u64> {
@@ -24,11 +24,12 @@ fn what_the_fold_refuses_both_refuse_under_the_same_law() {
     let mut python = Python::start();
     let (mut laws, mut types) = (BTreeMap::<&str, usize>::new(), BTreeMap::<String, usize>::new());
     for seed in seeds() {
-        let walk = Walk::of(seed, 160);
+        let walk = Walk::of(seed, 260);
         let base = walk.log.base();
         assert_eq!(judged(&mut python, &base, &[Case::none()]), [None], "seed {seed}");
         let mut chance = Chance::new(seed);
-        let refused: Vec<_> = walk.refused.iter().filter(|_| chance.below(4) == 0).collect();
+        let refused: Vec<_> =
+            walk.refused.iter().filter(|it| chance.below(if it.2 == "estate-group" { 30 } else { 5 }) == 0).collect();
         let cases: Vec<Case> =
             refused.iter().map(|(index, row, law)| next(&walk.log, &base, *index, row, law)).collect();
         let verdicts = judged(&mut python, &base, &cases);
@@ -56,14 +57,14 @@ fn next(log: &Log, base: &Base, index: usize, row: &Row, law: &str) -> Case {
 fn forged_fields_of_walks_are_judged_alike() {
     let mut python = Python::start();
     for seed in seeds() {
-        let log = Walk::of(seed, 90).log;
+        let log = Walk::of(seed, 200).log;
         let (base, pool, mut chance) = (log.base(), pool(&log), Chance::new(seed));
         let case = |_| {
             let index = chance.below(log.rows.len());
             let (what, entry) = chance.of(&variants(&log.rows[index].entry, &pool));
             base.to(&forge(&log, index, entry).bundle(None), format!("seed {seed}, entry {index}: {what}"))
         };
-        let cases: Vec<Case> = (0..150).map(case).collect();
+        let cases: Vec<Case> = (0..100).map(case).collect();
         let verdicts = judged(&mut python, &base, &cases);
         assert!(verdicts.iter().any(Option::is_some), "seed {seed}");
     }
@@ -112,7 +113,7 @@ fn parts_are_judged_alike() {
     let mut python = Python::start();
     let mut laws = BTreeMap::<String, usize>::new();
     for seed in seeds() {
-        let log = Walk::of(seed, 120).log;
+        let log = Walk::of(seed, 200).log;
         let (base, pool, mut chance) = (log.base(), pool(&log), Chance::new(seed));
         let mut cases = Vec::new();
         for nth in 0..60 {
@@ -148,7 +149,7 @@ fn hidden(log: &Log, chance: &mut Chance) -> Vec<std::ops::Range<usize>> {
     let mut ranges: Vec<std::ops::Range<usize>> = Vec::new();
     let tasks: Vec<&Value> =
         log.rows.iter().map(|row| &row.entry["what"]["lease"]).filter(|it| it.is_string()).collect();
-    let lease = chance.of(&tasks).clone();
+    let lease = if tasks.is_empty() { Value::Null } else { chance.of(&tasks).clone() };
     let by_filter = chance.below(3);
     let gap = 1 + chance.below(12);
     for (index, row) in log.rows.iter().enumerate() {

@@ -185,7 +185,7 @@ impl Walk {
             purpose_code: "walk".into(),
             subject: SpiffeId::parse(subject).unwrap(),
             task: if self.chance.below(30) == 0 { self.a_task().unwrap_or(id) } else { id },
-            window_seconds: self.chance.of(&[10, 1_200, 1_200, 86_400, 86_401]),
+            window_seconds: self.chance.of(&[10, 1_200, 1_200, 1_200, 7_200, 86_400, 86_401]),
         };
         let by = if self.chance.below(30) == 0 { self.chance.of(&BOTS) } else { subject };
         self.tell(Some(by), requested);
@@ -194,7 +194,7 @@ impl Walk {
     fn approve(&mut self) {
         let Some(id) = self.a_task_where(|task| task.stage == Stage::Requested) else { return };
         let facts = self.state.tasks[&id].facts.clone();
-        let until = self.now.plus(Span::from_seconds(self.chance.of(&[1, 600, 3_600, 86_400, 86_401])));
+        let until = self.now.plus(Span::from_seconds(self.chance.of(&[1, 600, 3_600, 3_600, 86_400, 86_400, 86_401])));
         let digest = if self.chance.below(20) == 0 { Digest::of(&[b"other"]) } else { facts.digest };
         let approved = task::Approved { digest, rule: None, task: id, teams: facts.needs.clone(), until };
         if facts.needs.is_empty() || self.chance.below(20) == 0 {
@@ -203,7 +203,10 @@ impl Walk {
         }
         // Not every yes is whole: then the next team's is waited for.
         let teams = if self.chance.below(2) == 0 { facts.needs.clone() } else { vec![self.chance.of(&facts.needs)] };
-        let by = self.chance.of(&PEOPLE);
+        let by = match teams.as_slice() {
+            [team] if self.chance.below(6) > 0 => PEOPLE[usize::from(team.as_str() == "platform")],
+            _ => self.chance.of(&PEOPLE),
+        };
         self.tell(Some(by), task::Approved { teams, ..approved });
     }
 
@@ -255,7 +258,7 @@ impl Walk {
         let intended = lease::Intended {
             credential,
             estate_version: self.version(),
-            expires: self.now.plus(Span::from_seconds(self.chance.of(&[5, 60, 600, 1_200, 3_600]))),
+            expires: self.now.plus(Span::from_seconds(self.chance.of(&[5, 60, 60, 300, 600, 1_300, 3_600]))),
             lease: if self.chance.below(25) == 0 { self.a_lease().unwrap_or(lease) } else { lease },
             revocability,
             supersedes: self.a_lease().filter(|_| self.chance.below(5) == 0),
