@@ -6,6 +6,7 @@
 
 mod broker;
 mod complaint;
+mod consistency;
 mod estate;
 mod evidence;
 mod exec;
@@ -27,6 +28,7 @@ mod view;
 pub use complaint::{Complaint, explain};
 pub use globals::{Globals, Target};
 pub use terminal::{Interruption, SignalSource, Terminal};
+pub(crate) use verify::show as show_report;
 
 use async_trait::async_trait;
 use broker::Broker;

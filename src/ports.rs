@@ -14,7 +14,7 @@ pub mod trust_source;
 pub use clock::{Clock, Reading};
 pub use entropy::Entropy;
 pub use fault::{Fault, FaultKind};
-pub use log_store::{AppendError, Batch, Head, LogStore, NewEntry, StoredEntry, Tile};
+pub use log_store::{AppendError, Batch, Head, Lane, LogStore, NewEntry, StoredEntry, Tile};
 pub use probe::{Account, Probe, ProbeTarget, Sighting};
 pub use secret_engine::{
     Accessor, EngineHealth, EngineLease, MadeToken, MintOrder, MintOutcome, Minted, RevocationProof, SecretEngine,

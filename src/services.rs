@@ -13,6 +13,7 @@ pub mod publish;
 pub mod receipt;
 pub mod refusals;
 pub mod renew;
+pub mod tiles;
 pub mod tokens;
 pub mod view;
 

@@ -2,5 +2,6 @@
 //! converts its answer; it decides nothing.
 
 pub mod grpc;
+pub mod http;
 pub mod identity;
 pub mod tls;

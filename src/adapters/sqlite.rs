@@ -1,31 +1,42 @@
 //! The embedded log store: one SQLite file, write-ahead log, `synchronous=FULL`.
 //!
 //! Two threads own one connection each: one appends, one reads. A second process on the same file
-//! is refused by a lock beside it. Whoever can write the file can destroy the log, and anyone who
+//! is refused by a lock beside it; room for endings is kept in another file beside it. Whoever can write the file can destroy the log, and anyone who
 //! holds an older checkpoint sees that; changing an entry unseen is not possible. No table here is
 //! an index of anything: what can be computed from the log is kept elsewhere.
 
+mod check;
+mod erase;
 mod fault;
-mod lane;
 mod place;
 mod read;
+mod reserve;
 mod schema;
+mod thread;
+mod torn;
 mod write;
+
+pub use check::LogFile;
+pub use reserve::room_is_whole;
 
 use crate::domain::entry::{Commitment, Opening};
 use crate::ports::{AppendError, Batch, Fault, FaultKind, Head, LogStore, StoredEntry};
 use async_trait::async_trait;
-use lane::{Lane, Lost};
-use place::Lock;
+use place::{Anchor, Lock};
+use reserve::Reserve;
 use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use thread::{Lost, Thread};
+use write::Writing;
 
 /// The store. Dropping it waits for what is under way, then gives the file free.
 pub struct SqliteStore {
-    writer: Lane,
-    reader: Lane,
+    reader: Thread<Connection>,
+    // INVARIANT: after the reader: who closes last copies everything into the log's one file, and the
+    // reader cannot write.
+    writer: Thread<Writing>,
     /// Set by the first append whose outcome is unknown, and never cleared: only opening the file
     /// again tells what is in it, because the operating system may show what the disk has lost.
     uncertain: Arc<AtomicBool>,
@@ -47,17 +58,19 @@ impl SqliteStore {
     fn open_bounded(path: &Path, pages_max: Option<u32>) -> Result<Self, Fault> {
         let path = place::prepare(path)?;
         let lock = Lock::take(&path)?;
-        let mut writing = connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-        schema::prepare(&mut writing)?;
+        let mut reserve = Reserve::open(&path, reserve::LENGTH)?;
+        let connection = open_for_writing(&path, &mut reserve)?;
         if let Some(pages) = pages_max {
-            writing
+            connection
                 .pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))
-                .map_err(|error| fault::of("the log's file cannot be bounded", error))?;
+                .map_err(|error| fault::of("the log's file cannot be bounded", &path.to_string_lossy(), error))?;
         }
         let reading = connect(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        let file = path.to_string_lossy().into();
+        let writing = Writing { connection, reserve, file, anchor: Anchor::drop_at(&path)?, unclean: false };
         Ok(Self {
-            writer: Lane::start("log-writer", writing)?,
-            reader: Lane::start("log-reader", reading)?,
+            writer: Thread::start("log-writer", writing)?,
+            reader: Thread::start("log-reader", reading)?,
             uncertain: Arc::default(),
             _lock: lock,
         })
@@ -87,8 +100,8 @@ impl LogStore for SqliteStore {
     async fn append(&self, batch: Batch) -> Result<(), AppendError> {
         self.check_certain().map_err(AppendError::Failed)?;
         let uncertain = Arc::clone(&self.uncertain);
-        let appended = self.writer.run(move |connection| {
-            let appended = write::append(connection, &batch);
+        let appended = self.writer.run(move |writing| {
+            let appended = writing.append(&batch);
             // In the thread, so that it also holds for a caller who has left.
             uncertain.fetch_or(matches!(appended, Err(AppendError::Ambiguous(_))), Ordering::SeqCst);
             appended
@@ -114,11 +127,41 @@ impl LogStore for SqliteStore {
     async fn tile(&self, level: u8, number: u64) -> Result<Option<Vec<u8>>, Fault> {
         self.read(move |connection| read::tile(connection, level, number)).await
     }
+
+    async fn has_room(&self) -> bool {
+        let whole = self.writer.run(|writing| {
+            writing.clean();
+            writing.reserve.refill()
+        });
+        whole.await.unwrap_or(false)
+    }
+}
+
+/// The room for endings is taken first, so that a new log's own room is not at its cost; on a full disk
+/// it is what the files beside the log are made of.
+fn open_for_writing(path: &Path, reserve: &mut Reserve) -> Result<Connection, Fault> {
+    let open = || {
+        let mut connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        schema::prepare(&mut connection).map(|()| connection)
+    };
+    torn::check(path)?;
+    reserve.refill();
+    loop {
+        match open() {
+            Err(fault) if fault.kind == FaultKind::Full && reserve.free_slice() => {}
+            opened => return opened,
+        }
+    }
 }
 
 fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, Fault> {
     Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)
-        .map_err(|error| fault::of("the log's file cannot be opened", error))
+        .map_err(|error| fault::of("the log's file cannot be opened", &path.to_string_lossy(), error))
+}
+
+/// The file that a connection is on.
+fn file_of(connection: &Connection) -> &str {
+    connection.path().unwrap_or_default()
 }
 
 /// Sizes and indices as SQLite has them. They stay far below 2⁶³.

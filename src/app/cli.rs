@@ -4,6 +4,7 @@
 use super::config::Config;
 use super::connect::SvidConnect;
 use super::doctor::{self, DoctorArgs};
+use super::log_check::{self, LogVerb};
 use super::vault::{self, VaultVerb};
 use super::{dev, serve, telemetry};
 use crate::client::{self, Globals};
@@ -56,6 +57,9 @@ pub enum Verb {
     /// Check whether Vault and the broker's own side are set up as needed, and say how to mend it.
     #[command(after_help = DOCTOR)]
     Doctor(DoctorArgs),
+    /// Check the log's own file, without a broker or beside one.
+    #[command(subcommand)]
+    Log(LogVerb),
     /// Print a completion script for your shell.
     #[command(
         after_help = "Example:\n  leasehold completions bash > ~/.local/share/bash-completion/completions/leasehold"
@@ -112,6 +116,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             runtime.context("cannot start the runtime")?.block_on(doctor::run(args, &cli.globals))
         }
+        Verb::Log(verb) => log_check::run(verb, &cli.globals),
         Verb::Completions { shell } => {
             // Into memory first: the generator would panic if the reader left early.
             let mut script = Vec::new();

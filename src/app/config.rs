@@ -18,6 +18,8 @@ pub struct Config {
     pub workload_api: Option<String>,
     /// Where gRPC is served. Port 0 picks a free one.
     pub listen: SocketAddr,
+    /// Where the public log is served over HTTP, if it is. Port 0 picks a free one.
+    pub http: Option<SocketAddr>,
     /// The log.
     pub log: Log,
     /// Operators until the first estate names some.
@@ -87,6 +89,7 @@ fn read(root: &mut Fields<'_>, notes: &mut Notes<'_>) -> Option<Config> {
     let federated = root.texts("federated", notes, TrustDomain::parse);
     let workload_api = root.text("workload_api", notes, endpoint);
     let listen = root.text("listen", notes, str::parse::<SocketAddr>);
+    let http = root.table("http", notes).and_then(|http| read_http(http, notes));
     let log = root.table_needed("log", notes).and_then(|log| read_log(log, notes));
     let operators = root.table("bootstrap", notes).map(|bootstrap| read_bootstrap(bootstrap, notes));
     let vault = root.table_needed("vault", notes).and_then(|vault| read_vault(vault, notes));
@@ -96,11 +99,23 @@ fn read(root: &mut Fields<'_>, notes: &mut Notes<'_>) -> Option<Config> {
         federated,
         workload_api,
         listen: listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8443))),
+        http,
         log: log?,
         operators: operators.unwrap_or_default(),
         vault: vault?,
         proof_seconds_max: proof_seconds.unwrap_or(PROOF_SECONDS_DEFAULT),
     })
+}
+
+fn read_http(mut http: Fields<'_>, notes: &mut Notes<'_>) -> Option<SocketAddr> {
+    let listen = http.text_needed("listen", notes, str::parse::<SocketAddr>);
+    let public = http.flag("danger_public", notes);
+    if listen.is_some_and(|listen| !public && !listen.ip().is_loopback()) {
+        let sentence = "http.listen: the log would be open to strangers; say danger_public = true if it shall be";
+        notes.at(&http.path_of("listen"), sentence);
+    }
+    http.close(notes);
+    listen
 }
 
 fn read_log(mut log: Fields<'_>, notes: &mut Notes<'_>) -> Option<Log> {
@@ -230,6 +245,20 @@ auth = { jwt = { mount = "jwt", role = "leasehold", audience = "vault" } }
         assert!(Config::parse(&format!("proof_within = \"0s\"\n{WHOLE}")).is_err());
         assert_eq!(config.operators.len(), 1);
         assert_eq!(config.log.mode, "prod");
+    }
+
+    #[test]
+    fn the_log_is_open_to_strangers_only_where_that_is_written_down() {
+        let http = |table: &str| Config::parse(&WHOLE.replace("[log]", &format!("[http]\n{table}\n[log]")));
+        assert_eq!(Config::parse(WHOLE).unwrap().http, None);
+        assert_eq!(http("listen = \"127.0.0.1:8480\"").unwrap().http, Some(([127, 0, 0, 1], 8480).into()));
+        let open = "listen = \"0.0.0.0:8480\"";
+        assert!(http(&format!("{open}\ndanger_public = true")).unwrap().http.is_some());
+        for table in [open.to_owned(), format!("{open}\ndanger_public = false")] {
+            let mistakes = http(&table).unwrap_err().to_string();
+            assert!(mistakes.contains("danger_public") && mistakes.starts_with("line 7"), "{mistakes}");
+        }
+        assert!(http("danger_public = true").unwrap_err().to_string().contains("needs \"listen\""));
     }
 
     #[test]

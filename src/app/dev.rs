@@ -104,7 +104,7 @@ async fn serve_on(
     let address = broker.address();
     apply(trust, address, text).await?;
     place.write_target(address, BROKER_ID)?;
-    banner::tell(address, ledger.is_some())?;
+    banner::tell(address, broker.http(), ledger.is_some())?;
     let end = async {
         tokio::select! {
             () = stop.cancelled() => false,
@@ -129,6 +129,7 @@ fn config(place: &Place, trust: &DevTrust, bao: &Bao) -> Result<Config> {
         federated: BTreeSet::new(),
         workload_api: Some(trust.endpoint("broker")),
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+        http: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
         log: Log { key_file: file.with_extension("key"), file, origin: ORIGIN.into(), mode: "dev" },
         operators: BTreeSet::from([SpiffeId::parse(OPERATOR_ID)?]),
         vault: Vault {

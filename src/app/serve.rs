@@ -4,7 +4,7 @@
 //! pending before anyone can ask for more, then the door. Stop: the door, what runs, the journal.
 
 use super::config::Config;
-use super::log_key;
+use super::{log_key, log_trouble, public_log};
 use crate::adapters::probes::{DsnSupplier, PostgresProbe};
 use crate::adapters::spire::{ClientCertificate, SpireOptions, SpireTrust, TrustPolicy};
 use crate::adapters::sqlite::SqliteStore;
@@ -47,6 +47,7 @@ const STOP_MAX: Duration = Duration::from_secs(15);
 /// A broker that runs.
 pub(super) struct Running {
     address: SocketAddr,
+    http: Option<SocketAddr>,
     world: World,
     writer: JoinHandle<WriterEnd>,
     stop: CancellationToken,
@@ -78,8 +79,9 @@ pub(super) fn interruption() -> Result<impl Future<Output = ()> + Send> {
 
 /// Starts a broker that serves.
 pub(super) async fn start(config: Config) -> Result<Running> {
-    if config.log.mode == "dev" && !config.listen.ip().is_loopback() {
-        bail!("a development log is served on loopback only: correct listen = \"{}\"", config.listen);
+    let outside = [Some(config.listen), config.http].into_iter().flatten().find(|listen| !listen.ip().is_loopback());
+    if let (Some(listen), "dev") = (outside, config.log.mode) {
+        bail!("a development log is served on loopback only: correct listen = \"{listen}\"");
     }
     let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
     let trust = trust(&config, &tasks).await?;
@@ -100,13 +102,18 @@ pub(super) async fn start(config: Config) -> Result<Running> {
         mode: config.log.mode,
         engine_request_seconds_max: config.vault.request_seconds_max,
     };
-    let (journal, writer) = Journal::start(parts).await?;
+    let started = Journal::start(parts).await;
+    let (journal, writer) = started.map_err(|error| log_trouble::explain(error, &config.log))?;
     let writer = tasks.spawn(writer);
     let world = World { journal, clock, entropy, store, engine, probe, tracker: tasks.clone() };
     let listener =
         TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;
     let address = listener.local_addr()?;
-    let running = Running { address, world: world.clone(), writer, stop: stop.clone(), tasks };
+    let (http, public_log) = public_log::open(&config, &world, &stop).await?.unzip();
+    let running = Running { address, http, world: world.clone(), writer, stop: stop.clone(), tasks };
+    if let Some(serving) = public_log {
+        running.vital(serving);
+    }
     let verbs = running.drive(&world, Span::from_seconds(config.proof_seconds_max));
     running.open_door(&config, listener, trust, verbs)?;
     Ok(running)
@@ -168,10 +175,17 @@ impl Running {
         self.address
     }
 
-    /// Tells whoever started the broker where it is: one line, and nothing else goes to stdout.
+    /// Where the public log is served, if it is.
+    pub(super) fn http(&self) -> Option<SocketAddr> {
+        self.http
+    }
+
+    /// Tells whoever started the broker where it is: a line, one more if the public log is served, and
+    /// nothing else goes to stdout.
     fn announce(&self) -> Result<()> {
         let mut out = std::io::stdout();
-        let told = writeln!(out, "LISTENING {}", self.address).and_then(|()| out.flush());
+        let public = self.http.map(|http| format!("LISTENING_HTTP {http}\n")).unwrap_or_default();
+        let told = write!(out, "LISTENING {}\n{public}", self.address).and_then(|()| out.flush());
         told.context("nobody reads where the broker listens")
     }
 

@@ -6,7 +6,7 @@ mod export;
 
 use super::broker::Broker;
 use super::complaint::{Complaint, Result};
-use super::view;
+use super::{consistency, view};
 use crate::proto::v1::evidence_service_client::EvidenceServiceClient;
 use crate::proto::v1::{GetCheckpointRequest, GetReceiptRequest, StreamEntriesRequest, StreamEntriesResponse};
 use serde_json::{Map, Value, json};
@@ -33,6 +33,9 @@ pub enum EvidenceVerb {
     /// Erase openings of a settled entry: two operators, one after the other.
     #[command(after_help = export::ERASE_EXAMPLE)]
     Erase(export::EraseArgs),
+    /// Print the proof that a newer log begins with an older one.
+    #[command(after_help = consistency::EXAMPLE)]
+    Consistency(consistency::ConsistencyArgs),
     /// Verify a bundle or a receipt offline: signature, structure, openings, and the laws of the log.
     #[command(after_help = VERIFY_EXAMPLE)]
     Verify(VerifyArgs),
@@ -79,6 +82,7 @@ pub(super) async fn run(broker: &mut Broker<'_>, verb: EvidenceVerb) -> Result<(
         EvidenceVerb::Checkpoint => checkpoint(broker).await,
         EvidenceVerb::Export(args) => export::export(broker, args).await,
         EvidenceVerb::Erase(args) => export::erase(broker, args).await,
+        EvidenceVerb::Consistency(args) => consistency::run(broker, &args).await,
         // Needs no broker: `client::run_on` has done it before one is looked for.
         EvidenceVerb::Verify(_) => Ok(()),
     }

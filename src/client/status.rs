@@ -31,6 +31,7 @@ fn document(broker: &mut Broker<'_>, status: &GetStatusResponse) -> Result<()> {
         "engine": part(status.engine.as_ref()),
         "trust_source": part(status.trust_source.as_ref()),
         "clock": part(status.clock.as_ref()),
+        "log": part(status.log.as_ref()),
     }))
 }
 
@@ -50,6 +51,7 @@ fn facts(broker: &mut Broker<'_>, status: &GetStatusResponse) -> Result<()> {
         ("engine", part(status.engine.as_ref())),
         ("trust source", part(status.trust_source.as_ref())),
         ("clock", part(status.clock.as_ref())),
+        ("log's disk", part(status.log.as_ref())),
     ])
 }
 

@@ -55,7 +55,8 @@ fn receipt(bytes: &[u8], key: &VerifierKey) -> Result<Report> {
     Ok(verify_receipt(&receipt.proof, receipt.entry.as_bytes(), &receipt.openings, key))
 }
 
-fn show(report: &Report, terminal: &mut Terminal) -> Result<()> {
+/// Prints a report as data.
+pub(crate) fn show(report: &Report, terminal: &mut Terminal) -> Result<()> {
     if terminal.json {
         return terminal.document(&Document { holds: report.holds(), report });
     }

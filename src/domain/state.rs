@@ -14,6 +14,7 @@ pub mod erasure;
 pub mod estate_group;
 pub mod issue;
 mod knock;
+mod lane;
 pub mod lease;
 pub mod limits;
 mod pace;
@@ -24,6 +25,7 @@ pub mod token;
 
 pub use agenda::Duty;
 pub use command::{Ask, Command, Decided, Draft, Finding, Reply};
+pub use lane::Lane;
 pub use lease::Lease;
 pub use task::Task;
 

@@ -7,6 +7,8 @@ use std::fmt;
 pub enum FaultKind {
     /// It did not happen; trying again later may help.
     Transient,
+    /// It did not happen: the disk has no room for it. Trying again later may help.
+    Full,
     /// It did not happen and will not until someone changes something.
     Permanent,
     /// It did not happen because someone else was there first.

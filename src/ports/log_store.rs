@@ -2,6 +2,7 @@
 
 use super::fault::Fault;
 use crate::domain::entry::{Commitment, Opening};
+pub use crate::domain::state::Lane;
 use async_trait::async_trait;
 
 /// The durable end of the log.
@@ -34,8 +35,10 @@ pub struct Tile {
 }
 
 /// Everything that becomes durable at once, or not at all.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Batch {
+    /// Whether the room that is kept for endings may be used.
+    pub lane: Lane,
     /// Size of the log that this batch was decided on.
     pub expected_size: u64,
     /// The entries, in order, from index `expected_size` on.
@@ -44,6 +47,8 @@ pub struct Batch {
     pub tiles: Vec<Tile>,
     /// The signed checkpoint over `expected_size + entries.len()` entries.
     pub checkpoint: String,
+    /// Openings to erase: the index of an entry that is in the log already, and names of its fields.
+    pub erased: Vec<(u64, Vec<String>)>,
 }
 
 /// One entry read back.
@@ -58,7 +63,8 @@ pub struct StoredEntry {
 /// The three ways in which an append does not succeed.
 #[derive(Debug, thiserror::Error)]
 pub enum AppendError {
-    /// Nothing was stored, for certain; the writer may go on with another batch.
+    /// Nothing was stored, for certain; the writer may go on with another batch. A fault of kind
+    /// [`Full`](super::FaultKind::Full) says that endings may still go.
     #[error("the batch was not stored")]
     Failed(#[source] Fault),
     /// Stored or not, nobody knows. The writer must stop and fold from the store.
@@ -88,6 +94,16 @@ pub trait LogStore: Send + Sync {
     /// without entries, with an opening that does not open its commitment, with two openings of one
     /// field, or with a tile that is there already fails. After an ambiguous append all others fail
     /// until the store is opened again.
+    ///
+    /// **Room.** The store keeps room for endings. A batch of [`Lane::Ordinary`] is refused as
+    /// `Full` while that room is not whole, and never uses it; a batch of [`Lane::Ending`] that
+    /// meets a full disk uses it, in the same call, until it is used up. It is made whole again by
+    /// itself once the disk has room.
+    ///
+    /// **Erasing.** The openings of `erased` are gone with the same transaction, and their bytes
+    /// from every file of the store, on return if nobody reads just then and soon after if somebody
+    /// does. What is gone already may be named again; an index that is not below `expected_size`
+    /// fails.
     async fn append(&self, batch: Batch) -> Result<(), AppendError>;
 
     /// Up to `limit` entries from index `from`, in order, without gaps. Fewer, also none, at the end.
@@ -98,4 +114,8 @@ pub trait LogStore: Send + Sync {
 
     /// A full tile, or `None` if it is not full yet.
     async fn tile(&self, level: u8, number: u64) -> Result<Option<Vec<u8>>, Fault>;
+
+    /// Whether ordinary batches are taken: the room that is kept for endings is whole, or could be
+    /// made so just now.
+    async fn has_room(&self) -> bool;
 }

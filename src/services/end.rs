@@ -5,6 +5,7 @@ use super::World;
 use super::commit::Openings;
 use super::tokens::Tokens;
 use crate::domain::base::{LeaseId, Span, TaskId};
+use crate::domain::entry::Entry;
 use crate::domain::entry::bodies::lease::CrlSeen;
 use crate::domain::estate::{Kind, Probe};
 use crate::domain::reason::Denial;
@@ -186,10 +187,19 @@ pub(super) fn lost(what: &str) -> Fault {
     Fault::new(FaultKind::Permanent, format!("the opening of {what} is not in the store"))
 }
 
-/// The value behind a commitment of an entry.
+/// The value behind a commitment of an entry. What does not open it names something else: whoever
+/// looked for that would find nothing, and take it for an end.
 pub(super) async fn opened(world: &World, index: u64, field: &str) -> Result<Option<String>, Fault> {
     let openings = world.store.openings(index).await?;
-    Ok(openings.into_iter().find(|(_, opening)| opening.field == field).map(|(_, opening)| opening.value))
+    let Some((commitment, opening)) = openings.into_iter().find(|(_, opening)| opening.field == field) else {
+        return Ok(None);
+    };
+    let entry = world.store.entries(index, 1).await?.pop().and_then(|stored| Entry::read(&stored.bytes).ok());
+    if entry.and_then(|entry| entry.commitments.get(field).copied()) == Some(commitment) {
+        return Ok(Some(opening.value));
+    }
+    let sentence = format!("{field} beside entry {index} is not what was committed to: run leasehold log check");
+    Err(Fault::new(FaultKind::Permanent, sentence))
 }
 
 /// The declared probe of a lease's credential, as approved, with today's place of its DSN.

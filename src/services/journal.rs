@@ -5,6 +5,7 @@
 
 mod denials;
 mod fold;
+mod lanes;
 pub mod recent;
 mod writer;
 

@@ -135,7 +135,7 @@ pub fn tag_of_origin(origin: &str) -> String {
 pub fn refused(fault: &Fault) -> Denial {
     match fault.kind {
         FaultKind::Permanent | FaultKind::NotFound => Denial::new(Reason::EngineRefused, fault.sentence.clone()),
-        FaultKind::Transient | FaultKind::Conflict | FaultKind::Ambiguous => {
+        FaultKind::Transient | FaultKind::Full | FaultKind::Conflict | FaultKind::Ambiguous => {
             Denial::new(Reason::EngineUnavailable, fault.sentence.clone())
         }
     }

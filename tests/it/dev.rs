@@ -115,6 +115,7 @@ fn a_task_goes_from_request_to_end_and_nothing_is_left_behind() {
     let mut dev = Dev::start(&[]);
     let processes = dev.processes();
     let task = dev.task(".leasehold/billing.task.toml");
+    assert!(dev.talk().contains("The log, for anybody here: http://127.0.0.1:"), "{}", dev.talk());
     let key = dev.ok("billing-bot", &["secret", "get", &task, "invoice-key"]);
     let value = key.pointer("/key_value/json/key").and_then(Value::as_str).unwrap();
     xtask::canary::register(value.as_bytes()).unwrap();

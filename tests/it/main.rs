@@ -17,6 +17,7 @@ mod fixtures;
 mod foreign;
 mod golden;
 mod harness;
+mod http;
 mod real;
 mod sim;
 mod sqlite;

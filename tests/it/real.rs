@@ -10,6 +10,7 @@ mod lab;
 mod outages;
 mod peers;
 mod postgres_probe;
+mod public_log;
 mod repeats;
 mod vault_adapter;
 mod vault_faults;

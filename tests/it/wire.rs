@@ -7,5 +7,6 @@ mod coverage;
 mod engine;
 mod evidence;
 mod faces;
+mod public_log;
 mod signals;
 mod walk;

@@ -12,13 +12,13 @@ use std::path::{Path, PathBuf};
 /// Makes folder and file if they are missing, durably, and checks them if they are there.
 /// Returns the absolute path.
 pub(super) fn prepare(path: &Path) -> Result<PathBuf, Fault> {
-    let path = std::path::absolute(path).map_err(|error| unusable("the log's path cannot be used", error))?;
+    let path = std::path::absolute(path).map_err(|error| unusable("the log's path cannot be used", path, error))?;
     let Some(folder) = path.parent() else { return Err(refused("the log's path names no file".into())) };
-    make_folder(folder).map_err(|error| unusable("the log's folder cannot be made", error))?;
+    make_folder(folder).map_err(|error| unusable("the log's folder cannot be made", folder, error))?;
     check_folder(folder)?;
-    make_file(&path).map_err(|error| unusable("the log's file cannot be made", error))?;
+    make_file(&path).map_err(|error| unusable("the log's file cannot be made", &path, error))?;
     check_file(&path)?;
-    sync(folder).map_err(|error| unusable("the log's folder cannot be made durable", error))?;
+    sync(folder).map_err(|error| unusable("the log's folder cannot be made durable", folder, error))?;
     Ok(path)
 }
 
@@ -27,16 +27,14 @@ pub(super) struct Lock(File);
 
 impl Lock {
     pub(super) fn take(path: &Path) -> Result<Self, Fault> {
-        let mut name = path.as_os_str().to_owned();
-        name.push(".lock");
-        let file = owned_file(Path::new(&name)).map_err(|error| unusable("the log's lock cannot be opened", error))?;
+        let file = beside(path, ".lock").map_err(|error| unusable("the log's lock cannot be opened", path, error))?;
         match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Self(file)),
             Err(rustix::io::Errno::WOULDBLOCK) => {
                 let sentence = format!("another process has the log {} open: stop it first", path.display());
                 Err(Fault::new(FaultKind::Conflict, sentence))
             }
-            Err(error) => Err(unusable("the log cannot be locked", error)),
+            Err(error) => Err(unusable("the log cannot be locked", path, error)),
         }
     }
 }
@@ -56,6 +54,43 @@ fn make_folder(folder: &Path) -> io::Result<()> {
     folder.ancestors().skip(1).take(missing).try_for_each(sync)
 }
 
+/// A file for its owner alone whose name is the log's with an ending.
+pub(super) fn beside(path: &Path, ending: &str) -> io::Result<File> {
+    owned_file(&name_beside(path, ending))
+}
+
+/// The log's name with an ending.
+pub(super) fn name_beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
+}
+
+/// Which file a name led to. What is appended to one that was moved or removed is lost with it.
+pub(super) struct Anchor {
+    path: PathBuf,
+    file: (u64, u64),
+}
+
+impl Anchor {
+    pub(super) fn drop_at(path: &Path) -> Result<Self, Fault> {
+        let file = fs::metadata(path).map_err(|error| unusable("the log's file cannot be read", path, error))?;
+        Ok(Self { path: path.to_owned(), file: (file.dev(), file.ino()) })
+    }
+
+    /// Whether the name still leads to that file.
+    pub(super) fn check(&self) -> Result<(), Fault> {
+        match fs::metadata(&self.path) {
+            Ok(found) if (found.dev(), found.ino()) == self.file => Ok(()),
+            _ => Err(refused(format!(
+                "the log's file {} was moved or removed while the broker runs: put it back, with the files beside it; \
+                 until then nothing new is recorded or issued",
+                self.path.display()
+            ))),
+        }
+    }
+}
+
 fn make_file(path: &Path) -> io::Result<()> {
     owned_file(path).map(drop)
 }
@@ -69,7 +104,7 @@ fn sync(folder: &Path) -> io::Result<()> {
 }
 
 fn check_folder(folder: &Path) -> Result<(), Fault> {
-    let found = fs::metadata(folder).map_err(|error| unusable("the log's folder cannot be read", error))?;
+    let found = fs::metadata(folder).map_err(|error| unusable("the log's folder cannot be read", folder, error))?;
     check_owner(folder, &found)?;
     let mode = found.permissions().mode() & 0o7777;
     if mode & 0o022 == 0 {
@@ -80,7 +115,7 @@ fn check_folder(folder: &Path) -> Result<(), Fault> {
 }
 
 fn check_file(path: &Path) -> Result<(), Fault> {
-    let found = fs::symlink_metadata(path).map_err(|error| unusable("the log's file cannot be read", error))?;
+    let found = fs::symlink_metadata(path).map_err(|error| unusable("the log's file cannot be read", path, error))?;
     if !found.is_file() {
         return Err(refused(format!("{} is not a plain file: name the log's file itself", path.display())));
     }
@@ -105,7 +140,8 @@ fn refused(sentence: String) -> Fault {
     Fault::new(FaultKind::Permanent, sentence)
 }
 
-fn unusable(sentence: &str, error: impl std::error::Error + Send + Sync + 'static) -> Fault {
+fn unusable(sentence: &str, path: &Path, error: impl std::error::Error + Send + Sync + 'static) -> Fault {
+    let sentence = format!("{sentence} ({}): is its folder there, and may this user write in it?", path.display());
     Fault::new(FaultKind::Permanent, sentence).because(error)
 }
 

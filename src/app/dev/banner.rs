@@ -6,13 +6,14 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 
 /// Says it all. Nothing is started after this.
-pub(super) fn tell(address: SocketAddr, with_ledger: bool) -> Result<()> {
+pub(super) fn tell(address: SocketAddr, http: Option<SocketAddr>, with_ledger: bool) -> Result<()> {
     let mut out = std::io::stdout().lock();
     let exports = format!("export LEASEHOLD_ADDRESS={address}\nexport LEASEHOLD_BROKER_ID={}\n", super::BROKER_ID);
     out.write_all(exports.as_bytes()).and_then(|()| out.flush()).context("nobody reads where the broker listens")?;
     let mut talk = std::io::stderr().lock();
     let database = if with_ledger { LEDGER } else { "" };
-    write!(talk, "{HEAD}{EXAMPLES}{database}{END}").context("nobody reads the banner")
+    let log = http.map(|http| format!("  The log, for anybody here: http://{http}/checkpoint (docs/http.md)\n"));
+    write!(talk, "{HEAD}{EXAMPLES}{database}{END}{}", log.unwrap_or_default()).context("nobody reads the banner")
 }
 
 const HEAD: &str = "

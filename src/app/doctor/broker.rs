@@ -3,6 +3,7 @@
 //! after its period.
 
 use crate::adapters::spire::{SpireOptions, SpireTrust, TrustPolicy};
+use crate::adapters::sqlite;
 use crate::adapters::system::SystemClock;
 use crate::app::config::Config;
 use crate::app::serve;
@@ -53,6 +54,11 @@ impl Standing {
         };
         BrokerSurvey {
             log_mode: mode(&config.log.file),
+            log_room: match sqlite::room_is_whole(&config.log.file) {
+                Ok(Some(is_whole)) => Seen::Is(is_whole),
+                Ok(None) => Seen::Absent,
+                Err(error) => Seen::Unread(error.to_string()),
+            },
             key_mode: mode(&config.log.key_file),
             identity: self.identity.clone(),
             login,

@@ -22,6 +22,8 @@ pub struct BrokerExpected<'a> {
 pub struct BrokerSurvey {
     /// Permission bits of the log's file.
     pub log_mode: Seen<u32>,
+    /// Whether the room that is kept for endings is whole.
+    pub log_room: Seen<bool>,
     /// Permission bits of the key's file.
     pub key_mode: Seen<u32>,
     /// Whom the Workload API says this process to be.
@@ -35,6 +37,7 @@ pub struct BrokerSurvey {
 pub fn examine_broker(expected: &BrokerExpected<'_>, survey: &BrokerSurvey) -> Vec<Finding> {
     let mut checks = Checks::of("broker");
     examine_log(expected, survey, &mut checks);
+    examine_room(expected, survey, &mut checks);
     examine_key(expected, survey, &mut checks);
     examine_identity(expected.told_id, &survey.identity, &mut checks);
     if let Some(login) = &survey.login {
@@ -56,6 +59,21 @@ fn examine_log(expected: &BrokerExpected<'_>, survey: &BrokerSurvey, checks: &mu
         Seen::Absent => checks.good("log-file", format!("{file} does not exist yet: the first start makes it")),
         Seen::Is(mode) => examine_mode("log-file", file, *mode, checks),
         Seen::Unread(why) => unread("log-file", file, why, checks),
+    }
+}
+
+fn examine_room(expected: &BrokerExpected<'_>, survey: &BrokerSurvey, checks: &mut Checks) {
+    let file = format!("{}.reserve", expected.log_file);
+    match &survey.log_room {
+        Seen::Absent => checks.good("log-room", format!("{file} does not exist yet: the next start makes it")),
+        Seen::Is(is_whole) => checks.fail_unless("log-room", *is_whole, || {
+            (
+                format!("{file} keeps room on the disk for endings"),
+                format!("{file} is not whole: the log's disk is or was full, and nothing new is recorded or issued"),
+                "make room on that disk: a broker that runs makes it whole by itself".into(),
+            )
+        }),
+        Seen::Unread(why) => unread("log-room", &file, why, checks),
     }
 }
 

@@ -96,10 +96,11 @@ impl Checks {
 
 /// The names of all checks; docs/operations.md explains each. What stands in angle brackets is a name of
 /// the estate or of a policy.
-pub const CHECKS: [&str; 61] = [
+pub const CHECKS: [&str; 62] = [
     "config.text",
     "estate.text",
     "broker.log-file",
+    "broker.log-room",
     "broker.log-key",
     "broker.identity",
     "broker.login",

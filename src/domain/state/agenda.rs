@@ -71,43 +71,50 @@ impl State {
         found.is_some_and(|(when, what)| what == duty && when <= now)
     }
 
-    /// Puts a task into the state, or out of it once settled, and keeps the agenda in step.
+    /// Puts a new task into the state and its duty on the agenda.
     pub(super) fn put_task(&mut self, task: Task) {
-        let id = task.facts.id;
-        let old = self.tasks.get(&id).and_then(Task::duty);
-        let new = if task.is_settled() { None } else { task.duty() };
-        self.reschedule(old, new);
-        if task.is_settled() {
+        self.reschedule(None, task.duty());
+        self.tasks.insert(task.facts.id, task);
+    }
+
+    /// Changes a task where it stands (a copy would share its lists, and cost theirs too), takes it out
+    /// of the state once it is settled, and keeps the agenda in step.
+    pub(super) fn change_task(&mut self, id: TaskId, change: impl FnOnce(&mut Task)) {
+        let Some(task) = self.tasks.get_mut(&id) else { return };
+        let old = task.duty();
+        change(task);
+        let (new, settled) = (task.duty(), task.is_settled());
+        self.reschedule(old, new.filter(|_| !settled));
+        if settled && let Some(task) = self.tasks.remove(&id) {
             self.part_with_requests_of(&task);
-            self.tasks.remove(&id);
-        } else {
-            self.tasks.insert(id, task);
         }
     }
 
-    /// Puts a lease into the state and keeps the agenda in step.
+    /// Puts a lease into the state, in place of itself, and keeps the agenda in step.
     pub(super) fn put_lease(&mut self, lease: Lease) {
-        let id = lease.facts.id;
-        let old = self.leases.get(&id).and_then(Lease::duty);
-        self.reschedule(old, lease.duty());
-        if lease.is_unproven() {
-            self.unproven.insert(id);
-        } else {
-            self.unproven.remove(&id);
+        let (id, new, unproven) = (lease.facts.id, lease.duty(), lease.is_unproven());
+        let old = match self.leases.get_mut(&id) {
+            Some(place) => Some(std::mem::replace(place, lease)),
+            None => self.leases.insert(id, lease),
+        };
+        self.reschedule(old.as_ref().and_then(Lease::duty), new);
+        match (old.is_some_and(|old| old.is_unproven()), unproven) {
+            (false, true) => drop(self.unproven.insert(id)),
+            (true, false) => drop(self.unproven.remove(&id)),
+            _ => {}
         }
-        self.leases.insert(id, lease);
     }
 
     /// Takes a settled lease out of the state and out of its task.
     pub(super) fn settle_lease(&mut self, id: LeaseId) {
         let Some(lease) = self.leases.remove(&id) else { return };
         self.reschedule(lease.duty(), None);
-        self.unproven.remove(&id);
-        if let Some(task) = self.tasks.get(&lease.facts.task) {
-            let mut task = task.clone();
-            task.open_leases.remove(&id);
-            self.put_task(task);
+        if lease.is_unproven() {
+            self.unproven.remove(&id);
         }
+        self.change_task(lease.facts.task, |task| {
+            task.open_leases.remove(&id);
+        });
     }
 
     fn reschedule(&mut self, old: Option<(Time, Duty)>, new: Option<(Time, Duty)>) {

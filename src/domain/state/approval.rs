@@ -120,7 +120,7 @@ impl State {
     }
 
     pub(super) fn apply_approved(&mut self, about: &About<'_>, approved: &body::Approved) -> Result<(), Broken> {
-        let mut task = self.task(approved.task)?.clone();
+        let task = self.task(approved.task)?;
         if approved.digest != task.facts.digest {
             return Err(Broken::new("approval", "an approval names another request"));
         }
@@ -142,13 +142,15 @@ impl State {
             None if task.facts.connection.is_some() && task.facts.connection == about.entry.actor.connection => {
                 return Err(Broken::new("approval", "approved on the requester's own connection"));
             }
-            None => self.answering(&about.entry.actor.id, &task, &approved.teams)?,
+            None => self.answering(&about.entry.actor.id, task, &approved.teams)?,
         };
-        task.approvals.push_back(Yes { by, teams: approved.teams.clone(), until: approved.until });
-        if task.approvals_missing().is_empty() {
-            task.stage = Stage::Approved(about.entry.time);
-        }
-        self.put_task(task);
+        let yes = Yes { by, teams: approved.teams.clone(), until: approved.until };
+        self.change_task(approved.task, |task| {
+            task.approvals.push_back(yes);
+            if task.approvals_missing().is_empty() {
+                task.stage = Stage::Approved(about.entry.time);
+            }
+        });
         self.remember(about, Outcome::Approval(approved.task));
         Ok(())
     }

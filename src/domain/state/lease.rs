@@ -227,13 +227,13 @@ impl State {
     }
 
     pub(super) fn apply_intended(&mut self, about: &About<'_>, intended: &body::Intended) -> Result<(), Broken> {
-        let mut task = self.task(intended.task)?.clone();
-        issue::check_law(self, &task, intended, about.entry)?;
+        issue::check_law(self, self.task(intended.task)?, intended, about.entry)?;
         if self.leases.contains_key(&intended.lease) {
             return Err(Broken::new("lease", "intended twice"));
         }
-        task.open_leases.insert(intended.lease);
-        self.put_task(task);
+        self.change_task(intended.task, |task| {
+            task.open_leases.insert(intended.lease);
+        });
         let facts = Facts {
             id: intended.lease,
             task: intended.task,

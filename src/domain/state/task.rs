@@ -290,7 +290,7 @@ impl State {
     }
 
     pub(super) fn apply_task_activated(&mut self, about: &About<'_>, body: &body::Activated) -> Result<(), Broken> {
-        let mut task = self.task(body.task)?.clone();
+        let task = self.task(body.task)?;
         if !matches!(task.stage, Stage::Approved(_)) {
             return Err(Broken::new("approval", "a task became active without approval"));
         }
@@ -300,8 +300,7 @@ impl State {
         if body.ends > about.entry.time.plus(task.facts.window) {
             return Err(Broken::new("window", "a task is active for longer than its window"));
         }
-        task.stage = Stage::Active(body.ends);
-        self.put_task(task);
+        self.change_task(body.task, |task| task.stage = Stage::Active(body.ends));
         Ok(())
     }
 
@@ -312,10 +311,8 @@ impl State {
         }
         // Before the task is put back: with nothing left to prove it leaves the state at once.
         self.remember(about, Outcome::Task(id));
-        let mut task = self.task(id)?.clone();
-        let leases = task.open_leases.clone();
-        task.stage = Stage::Ending(about.entry.time, end);
-        self.put_task(task);
+        let leases = self.task(id)?.open_leases.clone();
+        self.change_task(id, |task| task.stage = Stage::Ending(about.entry.time, end));
         for lease in &leases {
             self.end_lease_with_task(*lease, about);
         }

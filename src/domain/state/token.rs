@@ -54,21 +54,21 @@ impl State {
     }
 
     pub(super) fn apply_token_made(&mut self, about: &About<'_>, made: &body::Made) -> Result<(), Broken> {
-        let mut task = self.task(made.task)?.clone();
-        if task.stage == Stage::Requested {
+        if self.task(made.task)?.stage == Stage::Requested {
             return Err(Broken::new("approval", "a token was made for a task without approval"));
         }
-        task.tokens.push_back(Token { index: about.index, expires: made.expires, gone: false });
-        self.put_task(task);
+        let token = Token { index: about.index, expires: made.expires, gone: false };
+        self.change_task(made.task, |task| task.tokens.push_back(token));
         Ok(())
     }
 
     pub(super) fn apply_token_revoked(&mut self, revoked: &body::Revoked) -> Result<(), Broken> {
-        let mut task = self.task(revoked.task)?.clone();
-        let unknown = || Broken::new("token", "a token was revoked that was never made");
-        let token = task.tokens.iter_mut().find(|token| token.index == revoked.token).ok_or_else(unknown)?;
-        token.gone = true;
-        self.put_task(task);
+        if !self.task(revoked.task)?.tokens.iter().any(|token| token.index == revoked.token) {
+            return Err(Broken::new("token", "a token was revoked that was never made"));
+        }
+        self.change_task(revoked.task, |task| {
+            task.tokens.iter_mut().filter(|token| token.index == revoked.token).for_each(|token| token.gone = true);
+        });
         Ok(())
     }
 }

@@ -2788,6 +2788,9 @@ pub struct GetStatusResponse {
     /// Whether the clock is trusted.
     #[prost(message, optional, tag = "11")]
     pub clock: ::core::option::Option<ComponentHealth>,
+    /// Whether the log takes everything, or only what ends something because its disk is full.
+    #[prost(message, optional, tag = "12")]
+    pub log: ::core::option::Option<ComponentHealth>,
 }
 /// The health of one part.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

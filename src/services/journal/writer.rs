@@ -4,20 +4,20 @@
 use super::denials::Denials;
 use super::fold::StartError;
 use super::recent::{LeaseEnd, Recent, SettledLease};
-use super::{Durable, Parts, Published, Recorded, Waiting, WriterEnd};
+use super::{Durable, Parts, Published, Recorded, Waiting, WriterEnd, lanes};
 use crate::domain::base::{Digest, Time};
 use crate::domain::entry::bodies::{access, log};
-use crate::domain::entry::{Actor, Commitment, Entry, Opening, RequestMark};
+use crate::domain::entry::{Actor, Body, Commitment, Entry, Opening, RequestMark};
 use crate::domain::reason::{Class, Denial, Reason};
 use crate::domain::state::task::{End, Stage};
-use crate::domain::state::{Bench, Command, Draft, Finding, Lease, Reply, State, Task};
-use crate::ports::{AppendError, Batch, NewEntry, Reading, Tile};
+use crate::domain::state::{Bench, Command, Draft, Finding, Lane, Lease, Reply, State, Task};
+use crate::ports::{AppendError, Batch, Fault, FaultKind, NewEntry, Reading, Tile};
 use crate::tlog::checkpoint::Checkpoint;
 use crate::tlog::leaf_hash;
 use arc_swap::ArcSwap;
 use std::collections::HashMap;
 use std::sync::Arc;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 
 pub(super) struct Writer {
     pub(super) parts: Parts,
@@ -31,8 +31,12 @@ pub(super) struct Writer {
 struct Working {
     next: Published,
     base: u64,
+    /// `Ordinary` as soon as one entry is no ending.
+    lane: Lane,
     entries: Vec<NewEntry>,
     tiles: Vec<Tile>,
+    /// Openings that go with this batch: an entry's index, and fields of it.
+    erased: Vec<(u64, Vec<String>)>,
     settled_leases: Vec<SettledLease>,
     settled_tasks: Vec<Task>,
 }
@@ -45,7 +49,7 @@ struct Touched {
 }
 
 type Decision = Result<(Reply, Option<Recorded>), Denial>;
-type Answer = (oneshot::Sender<Result<Durable, Denial>>, Decision);
+type Answer = (Waiting, Decision);
 
 /// Most commands in one batch.
 const BATCH_MAX: usize = 256;
@@ -56,7 +60,9 @@ impl Writer {
         let mut working = self.working();
         let at = self.parts.clock.read().time;
         let mut drafts = Vec::new();
+        // A broker that starts on a full disk is there to end what is open.
         if working.base == 0 {
+            working.lane = Lane::Ordinary;
             let origin = self.parts.signer.name().to_owned();
             drafts.push(Draft::new(log::LogStarted { mode: self.parts.mode.into(), origin }));
         }
@@ -84,33 +90,60 @@ impl Writer {
         WriterEnd::Closed
     }
 
+    /// If the store refuses the batch, what ends something is decided anew and goes alone.
     async fn decide_batch(&self, batch: &mut Vec<Waiting>) -> Result<(), AppendError> {
+        let Some((waiting, fault)) = self.attempt(batch.drain(..), None).await? else { return Ok(()) };
+        let (endings, others) = lanes::split(waiting);
+        lanes::refuse(others, &fault);
+        if endings.is_empty() {
+            return Ok(());
+        }
+        let refused = self.attempt(endings.into_iter(), Some(Lane::Ending)).await?;
+        refused.into_iter().for_each(|(waiting, fault)| lanes::refuse(waiting, &fault));
+        Ok(())
+    }
+
+    /// Decides and appends in one batch, and then releases everyone. Gives back who waits if the store
+    /// refused for certain. With a lane, nothing is recorded that does not belong to it.
+    async fn attempt(
+        &self,
+        batch: impl ExactSizeIterator<Item = Waiting>,
+        only: Option<Lane>,
+    ) -> Result<Option<(Vec<Waiting>, Fault)>, AppendError> {
         let reading = self.parts.clock.read();
         let mut working = self.working();
         let mut answers: Vec<Answer> = Vec::with_capacity(batch.len());
-        for waiting in batch.drain(..) {
-            let decided = self.decide_one(&mut working, waiting.proposal, reading);
-            answers.push((waiting.answer, decided));
+        for mut waiting in batch {
+            let decided = self.decide_one(&mut working, &mut waiting.proposal, reading, only);
+            answers.push((waiting, decided));
         }
         working.count(reading.time);
         match self.commit(working).await {
             Ok(published) => {
                 release(answers, &published);
-                Ok(())
+                Ok(None)
             }
             Err(AppendError::Failed(fault)) => {
-                tracing::error!(error = %fault, "the log refused a batch");
-                refuse(answers);
-                Ok(())
+                // The store says once that its disk is full; each batch until then would be noise.
+                if fault.kind != FaultKind::Full {
+                    tracing::error!(error = %fault, "the log refused a batch");
+                }
+                Ok(Some((answers.into_iter().map(|(waiting, _)| waiting).collect(), fault)))
             }
             Err(lost) => {
-                refuse(answers);
+                lanes::refuse_all(answers.into_iter().map(|(waiting, _)| waiting), lanes::UNRECORDED);
                 Err(lost)
             }
         }
     }
 
-    fn decide_one(&self, working: &mut Working, proposal: super::Proposal, reading: Reading) -> Decision {
+    fn decide_one(
+        &self,
+        working: &mut Working,
+        proposal: &mut super::Proposal,
+        reading: Reading,
+        only: Option<Lane>,
+    ) -> Decision {
         let bench = Bench {
             at: reading.time.max(working.next.state.time),
             clock_certain: reading.certain,
@@ -121,12 +154,24 @@ impl Writer {
         match working.next.state.decide(&proposal.command, &bench) {
             Ok(decided) => {
                 let index = working.next.state.size;
-                working.append(decided.drafts, &by, bench.at, proposal.openings)?;
+                let openings = lanes::take_openings(proposal);
+                working.append(decided.drafts, &by, bench.at, openings)?;
+                if working.next.state.size > index {
+                    working.lane = working.lane.max(proposal.command.lane());
+                }
                 Ok((decided.reply, working.recorded(index)))
             }
             Err(denial) => {
-                if let Some(draft) = denied(&proposal.command, &denial, &self.denials, bench.at) {
+                let draft = match only {
+                    None => denied(&proposal.command, &denial, &self.denials, bench.at),
+                    Some(_) => {
+                        self.denials.count(denial.reason);
+                        None
+                    }
+                };
+                if let Some(draft) = draft {
                     working.append(vec![draft], &(by.0, None), bench.at, Vec::new())?;
+                    working.lane = Lane::Ordinary;
                 }
                 Err(denial)
             }
@@ -139,8 +184,10 @@ impl Writer {
         Working {
             next,
             base,
+            lane: Lane::Ending,
             entries: Vec::new(),
             tiles: Vec::new(),
+            erased: Vec::new(),
             settled_leases: Vec::new(),
             settled_tasks: Vec::new(),
         }
@@ -156,10 +203,12 @@ impl Writer {
         let checkpoint = Checkpoint { origin: signer.name().to_owned(), size, root: working.next.edge.root() };
         working.next.checkpoint = checkpoint.sign(signer);
         let batch = Batch {
+            lane: working.lane,
             expected_size: working.base,
             entries: working.entries,
             tiles: working.tiles,
             checkpoint: working.next.checkpoint.clone(),
+            erased: working.erased,
         };
         self.parts.store.append(batch).await?;
         let published = Arc::new(working.next);
@@ -195,6 +244,9 @@ impl Working {
             written.push((entry, bytes, leaf));
         }
         for (entry, bytes, leaf) in written {
+            if let Body::EvidenceErased(erased) = &entry.body {
+                self.erased.push((erased.index, erased.fields.clone()));
+            }
             let opened = entry.commitments.values().filter_map(|c| Some((*c, openings.remove(c)?))).collect();
             self.entries.push(NewEntry { bytes, openings: opened });
             self.tiles.extend(self.next.edge.push(leaf).into_iter().map(|tile| Tile {
@@ -270,16 +322,10 @@ fn denied(command: &Command, denial: &Denial, denials: &Denials, at: Time) -> Op
 }
 
 fn release(answers: Vec<Answer>, published: &Arc<Published>) {
-    for (waiter, decided) in answers {
+    for (waiting, decided) in answers {
         let durable = decided.map(|(reply, recorded)| Durable { reply, recorded, published: Arc::clone(published) });
         // A caller who left is no fault: what was decided is in the log.
-        let _ = waiter.send(durable);
-    }
-}
-
-fn refuse(answers: Vec<Answer>) {
-    for (waiter, _) in answers {
-        let _ = waiter.send(Err(Denial::new(Reason::LogUnavailable, "the log could not record the decision")));
+        let _ = waiting.answer.send(durable);
     }
 }
 

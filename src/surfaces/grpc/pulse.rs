@@ -10,6 +10,7 @@ use crate::services::World;
 use arc_swap::ArcSwapOption;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -21,12 +22,13 @@ pub(super) struct Pulse {
     world: World,
     trust: Arc<dyn TrustSource>,
     engine: ArcSwapOption<EngineHealth>,
+    log_is_full: AtomicBool,
     looked: Notify,
 }
 
 /// The log is folded: what was issued can be ended.
 const READY_TO_END: &str = "leasehold.ready-to-end";
-/// The engine and the clock are there too, and the trust source can be used.
+/// The engine and the clock are there too, the log takes everything, and the trust source can be used.
 const READY_TO_ISSUE: &str = "leasehold.ready-to-issue";
 const LOOK_INTERVAL: Duration = Duration::from_secs(2);
 /// So long the engine may think before it counts as unreachable: what was seen before would be shown
@@ -35,7 +37,13 @@ const ANSWER_MAX: Duration = Duration::from_secs(5);
 
 impl Pulse {
     pub(super) fn new(world: World, trust: Arc<dyn TrustSource>) -> Arc<Self> {
-        Arc::new(Self { world, trust, engine: ArcSwapOption::empty(), looked: Notify::new() })
+        Arc::new(Self {
+            world,
+            trust,
+            engine: ArcSwapOption::empty(),
+            log_is_full: AtomicBool::new(false),
+            looked: Notify::new(),
+        })
     }
 
     /// The engine, as last looked at; `None` before the first look.
@@ -54,11 +62,24 @@ impl Pulse {
         (!self.world.clock.read().certain).then(trouble)
     }
 
+    /// Why the log does not take everything.
+    pub(super) fn log_trouble(&self) -> Option<String> {
+        let trouble = || {
+            format!(
+                "its disk is full: nothing new is recorded or issued ({}); completing and revoking still work, in room \
+                 that is kept for them; make room on the disk",
+                Reason::LogUnavailable
+            )
+        };
+        self.log_is_full.load(Ordering::Relaxed).then(trouble)
+    }
+
     /// Looks until `stop`, and then says that nothing is served.
     pub(super) async fn run(self: Arc<Self>, reporter: HealthReporter, stop: CancellationToken) {
         tokio::select! {
             () = stop.cancelled() => {}
             () = self.look_at_engine() => {}
+            () = self.look_at_log() => {}
             () = self.tell(&reporter) => {}
         }
         say(&reporter, false, false).await;
@@ -71,6 +92,17 @@ impl Pulse {
                 self.saw(EngineHealth::Unreachable(format!("no answer within {} s", ANSWER_MAX.as_secs())));
                 // It may hold a login that would be lost: its own deadline ends it.
                 self.saw(look.await);
+            }
+            tokio::time::sleep(LOOK_INTERVAL).await;
+        }
+    }
+
+    /// The look also makes the store whole again: once there is room, nobody need do a thing.
+    async fn look_at_log(&self) {
+        loop {
+            let is_full = !self.world.store.has_room().await;
+            if self.log_is_full.swap(is_full, Ordering::Relaxed) != is_full {
+                self.looked.notify_one();
             }
             tokio::time::sleep(LOOK_INTERVAL).await;
         }
@@ -100,9 +132,10 @@ impl Pulse {
         }
     }
 
-    /// As far as engine and clock go.
+    /// As far as engine, clock and log go.
     fn can_issue(&self) -> bool {
-        matches!(self.engine().as_deref(), Some(EngineHealth::Ready)) && self.clock_trouble().is_none()
+        let engine = matches!(self.engine().as_deref(), Some(EngineHealth::Ready));
+        engine && self.clock_trouble().is_none() && !self.log_is_full.load(Ordering::Relaxed)
     }
 }
 

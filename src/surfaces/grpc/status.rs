@@ -50,6 +50,7 @@ impl Statuses {
             engine: Some(engine(self.pulse.engine().as_deref())),
             trust_source: Some(trust_source),
             clock: Some(unless(self.pulse.clock_trouble())),
+            log: Some(unless(self.pulse.log_trouble())),
         })
     }
 

@@ -84,7 +84,7 @@ async fn append_all(store: SqliteStore, checkpoint: String, mut waiting: mpsc::R
     while waiting.recv_many(&mut batch, BATCH_MAX).await > 0 {
         let (entries, waiters): (Vec<_>, Vec<_>) = batch.drain(..).map(|one| (one.entry, one.stored)).unzip();
         let count = entries.len() as u64;
-        let appended = Batch { expected_size: size, entries, tiles: Vec::new(), checkpoint: checkpoint.clone() };
+        let appended = Batch { expected_size: size, entries, checkpoint: checkpoint.clone(), ..Batch::default() };
         if let Err(error) = store.append(appended).await {
             eprintln!("error: {error}");
             return;

@@ -13,7 +13,7 @@ async fn json_shapes_are_kept() {
     let estate = desk.file("estate.toml", "");
     let task = desk.task_file(&["ledger-ro", "api-key", "web-tls"]);
     let csr = desk.file("web.csr", "csr");
-    let lines: [&[&str]; 19] = [
+    let lines: [&[&str]; 20] = [
         &["plan", &estate],
         &["apply", &estate],
         &["task", "request", &task],
@@ -29,6 +29,7 @@ async fn json_shapes_are_kept() {
         &["evidence", "list", "--from", "3"],
         &["evidence", "receipt", "41"],
         &["evidence", "checkpoint"],
+        &["evidence", "consistency", "7"],
         &["signals", "tail", "--from", "1"],
         &["status"],
         &["task", "complete", TASK],

@@ -62,6 +62,17 @@ async fn leases_are_listed_renewed_and_revoked() {
 }
 
 #[tokio::test]
+async fn a_consistency_proof_is_one_hash_a_line() {
+    let desk = Desk::open().await;
+    let proof = desk.run(&["evidence", "consistency", "7"]).await;
+    let hashes = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n//////////////////////////////////////////8=\n";
+    assert_eq!((proof.code, proof.data.as_str()), (0, hashes), "{proof:?}");
+    assert!(proof.talk.contains("the log of 42 entries begins with that of 7"), "{proof:?}");
+    let same = desk.run(&["evidence", "consistency", "9", "9"]).await;
+    assert_eq!((same.code, same.data.as_str()), (0, ""), "{same:?}");
+}
+
+#[tokio::test]
 async fn evidence_is_printed_as_files_and_lines() {
     let desk = Desk::open().await;
     let checkpoint = desk.run(&["evidence", "checkpoint"]).await;

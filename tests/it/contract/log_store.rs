@@ -1,7 +1,7 @@
 //! What every `LogStore` keeps.
 
 use leasehold::domain::entry::Opening;
-use leasehold::ports::{AppendError, Batch, Head, LogStore, NewEntry, StoredEntry, Tile};
+use leasehold::ports::{AppendError, Batch, Head, Lane, LogStore, NewEntry, StoredEntry, Tile};
 use leasehold::tlog::checkpoint::Checkpoint;
 use leasehold::tlog::leaf_hash;
 use leasehold::tlog::note::{Signer, VerifierKey};
@@ -34,6 +34,10 @@ impl Ledger {
         Self { store, edge, signer }
     }
 
+    pub(crate) fn verifier(&self) -> VerifierKey {
+        self.signer.verifier()
+    }
+
     /// The next `count` entries, each with two openings.
     pub(crate) fn batch(&self, count: u64) -> (Batch, Edge) {
         let (expected_size, mut edge) = (self.edge.size(), self.edge.clone());
@@ -47,13 +51,18 @@ impl Ledger {
         let entries = entries.collect();
         let TreeHead { size, root } = edge.head();
         let checkpoint = Checkpoint { origin: self.signer.name().into(), size, root }.sign(&self.signer);
-        (Batch { expected_size, entries, tiles, checkpoint }, edge)
+        (Batch { expected_size, entries, tiles, checkpoint, ..Batch::default() }, edge)
     }
 
     /// Appends the next `count` entries.
     pub(crate) async fn append(&mut self, count: u64) -> Result<(), AppendError> {
+        self.append_in(Lane::Ordinary, count).await
+    }
+
+    /// Appends the next `count` entries in a lane.
+    pub(crate) async fn append_in(&mut self, lane: Lane, count: u64) -> Result<(), AppendError> {
         let (batch, edge) = self.batch(count);
-        self.store.append(batch).await?;
+        self.store.append(Batch { lane, ..batch }).await?;
         self.edge = edge;
         Ok(())
     }
@@ -111,11 +120,11 @@ fn openings(index: u64) -> Vec<Opening> {
     vec![opening("accessor"), opening("engine_lease")]
 }
 
-fn plain(expected_size: u64, entries: &[&[u8]]) -> Batch {
+pub(crate) fn plain(expected_size: u64, entries: &[&[u8]]) -> Batch {
     let entries: Vec<_> =
         entries.iter().map(|bytes| NewEntry { bytes: bytes.to_vec(), openings: Vec::new() }).collect();
     let checkpoint = format!("checkpoint {}\n", expected_size + entries.len() as u64);
-    Batch { expected_size, entries, tiles: Vec::new(), checkpoint }
+    Batch { expected_size, entries, checkpoint, ..Batch::default() }
 }
 
 fn tile(number: u64) -> Tile {
@@ -285,6 +294,41 @@ pub(crate) async fn many_readers_are_all_answered(bench: &dyn Bench) {
     assert!(ledger.store.tile(TileId { level: 0, number: 0 }.level, 0).await.unwrap().is_some());
 }
 
+pub(crate) async fn what_is_erased_is_gone_and_everything_else_stays(bench: &dyn Bench) {
+    let mut ledger = Ledger::resume(bench.open()).await;
+    ledger.append(300).await.unwrap();
+    let erasing = |size, erased: &[(u64, &[&str])]| Batch {
+        erased: erased
+            .iter()
+            .map(|(index, fields)| (*index, fields.iter().map(|f| (*f).to_owned()).collect()))
+            .collect(),
+        ..plain(size, &[b"erased"])
+    };
+    let store = &ledger.store;
+    for beyond in [300, 301, u64::MAX] {
+        let error = store.append(erasing(300, &[(3, &["accessor"]), (beyond, &["accessor"])])).await.unwrap_err();
+        assert!(matches!(error, AppendError::Failed(_)), "{error:?}");
+        assert_eq!(opened(&**store, 3).await, openings(3), "nothing of a refused batch is erased");
+    }
+    store.append(erasing(300, &[(3, &["accessor"]), (299, &["accessor", "engine_lease"])])).await.unwrap();
+    store.append(erasing(301, &[(3, &["accessor"]), (4, &["no such field"]), (300, &["none"])])).await.unwrap();
+    assert_eq!(opened(&**store, 3).await, openings(3)[1..], "the other field stays");
+    assert_eq!(opened(&**store, 299).await, []);
+    for index in [2, 4, 298] {
+        assert_eq!(opened(&**store, index).await, openings(index), "{index}");
+    }
+    assert_eq!(store.entries(3, 1).await.unwrap()[0].bytes, bytes(3));
+}
+
+pub(crate) async fn endings_and_all_else_are_stored_alike_while_there_is_room(bench: &dyn Bench) {
+    let store = bench.open();
+    for (size, lane) in [Lane::Ending, Lane::Ordinary, Lane::Ending, Lane::Ordinary].into_iter().enumerate() {
+        assert!(store.has_room().await);
+        store.append(Batch { lane, ..plain(size as u64, &[b"a"]) }).await.unwrap();
+    }
+    assert_eq!(size(&*store).await, 4);
+}
+
 macro_rules! log_store_contract {
     ($bench:path) => {
         $crate::contract::log_store::log_store_contract! { $bench:
@@ -298,6 +342,8 @@ macro_rules! log_store_contract {
             entries_come_in_order_from_any_index_up_to_the_limit
             a_reader_never_sees_half_a_batch
             many_readers_are_all_answered
+            what_is_erased_is_gone_and_everything_else_stays
+            endings_and_all_else_are_stored_alike_while_there_is_room
         }
     };
     ($bench:path: $($sentence:ident)*) => {$(

@@ -181,7 +181,7 @@ impl Log {
         let mut entries = store.prepare("SELECT bytes FROM entry ORDER BY idx").unwrap();
         let entries = entries.query_map([], |row| row.get::<_, Vec<u8>>(0)).unwrap();
         let entries: Vec<Value> = entries.map(|bytes| serde_json::from_slice(&bytes.unwrap()).unwrap()).collect();
-        let mut openings = store.prepare("SELECT idx, field, value FROM opening").unwrap();
+        let mut openings = store.prepare("SELECT place / 256, field, value FROM opening").unwrap();
         let openings = openings.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
         Self { entries, openings: openings.map(Result::unwrap).collect() }
     }

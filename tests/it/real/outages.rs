@@ -2,6 +2,7 @@
 //! cannot end, and finishes what was pending when the outside is back.
 
 mod backend;
+mod damage;
 mod disk;
 mod engine;
 mod stopping;

@@ -3,7 +3,7 @@
 
 use async_trait::async_trait;
 use leasehold::domain::entry::{Commitment, Opening};
-use leasehold::ports::{AppendError, Batch, Fault, FaultKind, Head, LogStore, NewEntry, StoredEntry};
+use leasehold::ports::{AppendError, Batch, Fault, FaultKind, Head, Lane, LogStore, NewEntry, StoredEntry};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -33,6 +33,52 @@ struct Content {
     entries: Vec<NewEntry>,
     tiles: BTreeMap<(u8, u64), Vec<u8>>,
     script: VecDeque<Twist>,
+    room: Room,
+}
+
+/// In bytes of entries.
+#[derive(Debug)]
+struct Room {
+    free: u64,
+    kept: u64,
+    short: bool,
+}
+
+const KEPT: u64 = 10_000;
+
+impl Default for Room {
+    fn default() -> Self {
+        Self { free: u64::MAX / 2, kept: KEPT, short: false }
+    }
+}
+
+impl Room {
+    fn is_whole(&mut self) -> bool {
+        let missing = KEPT - self.kept;
+        if self.free > missing {
+            (self.free, self.kept, self.short) = (self.free - missing, KEPT, false);
+        }
+        !self.short && self.kept == KEPT
+    }
+
+    fn take(&mut self, lane: Lane, bytes: u64) -> Result<(), AppendError> {
+        let kept = match lane {
+            Lane::Ordinary if !self.is_whole() => return Err(full()),
+            Lane::Ordinary => 0,
+            Lane::Ending => self.kept,
+        };
+        let over = bytes.saturating_sub(self.free);
+        self.short |= over > 0;
+        if over > kept {
+            return Err(full());
+        }
+        (self.free, self.kept) = (self.free.saturating_sub(bytes), self.kept - over);
+        Ok(())
+    }
+}
+
+fn full() -> AppendError {
+    AppendError::Failed(Fault::new(FaultKind::Full, "the simulated disk is full"))
 }
 
 /// One opening of the disk.
@@ -50,6 +96,11 @@ impl SimDisk {
     /// The next appends go as told, the ones after them well.
     pub(crate) fn script(&self, twists: impl IntoIterator<Item = Twist>) {
         self.content().script.extend(twists);
+    }
+
+    /// From now on so many bytes of entries fit, besides what is kept for endings.
+    pub(crate) fn set_free(&self, bytes: u64) {
+        self.content().room.free = bytes;
     }
 
     fn content(&self) -> MutexGuard<'_, Content> {
@@ -71,7 +122,13 @@ impl Content {
 
     fn append(&mut self, batch: Batch) -> Result<(), AppendError> {
         self.check(&batch)?;
+        let bytes = batch.entries.iter().map(|entry| entry.bytes.len() as u64).sum();
+        self.room.take(batch.lane, bytes)?;
         self.entries.extend(batch.entries);
+        for (index, fields) in batch.erased {
+            let openings = &mut self.entries[usize::try_from(index).unwrap()].openings;
+            openings.retain(|(_, opening)| !fields.contains(&opening.field));
+        }
         self.tiles.extend(batch.tiles.into_iter().map(|tile| ((tile.level, tile.number), tile.bytes)));
         self.head = Some(Head { size: self.size(), checkpoint: batch.checkpoint });
         Ok(())
@@ -83,7 +140,8 @@ impl Content {
             batch.entries.iter().all(|entry| entry.bytes.len() <= 65_535 && openings_fit(&entry.openings));
         let tiles_fit =
             batch.tiles.iter().all(|t| t.bytes.len() == 8_192 && !self.tiles.contains_key(&(t.level, t.number)));
-        if batch.entries.is_empty() || !entries_fit || !tiles_fit {
+        let erased_fit = batch.erased.iter().all(|(index, _)| *index < expected);
+        if batch.entries.is_empty() || !entries_fit || !tiles_fit || !erased_fit {
             return Err(AppendError::Failed(fault(FaultKind::Permanent)));
         }
         if expected == found { Ok(()) } else { Err(AppendError::Conflict { expected, found }) }
@@ -135,12 +193,16 @@ impl LogStore for SimStore {
     async fn tile(&self, level: u8, number: u64) -> Result<Option<Vec<u8>>, Fault> {
         Ok(self.disk.content().tiles.get(&(level, number)).cloned())
     }
+
+    async fn has_room(&self) -> bool {
+        self.disk.content().room.is_whole()
+    }
 }
 
 mod tests {
     use super::{SimDisk, Twist};
-    use crate::contract::log_store::{Bench, Ledger, log_store_contract};
-    use leasehold::ports::{AppendError, LogStore};
+    use crate::contract::log_store::{Bench, Ledger, log_store_contract, plain};
+    use leasehold::ports::{AppendError, Batch, FaultKind, Lane, LogStore};
     use std::sync::Arc;
 
     impl Bench for SimDisk {
@@ -195,5 +257,26 @@ mod tests {
         let error = ledger.append(4).await.unwrap_err();
         assert!(matches!(error, AppendError::Conflict { expected: 3, found: 5 }), "{error:?}");
         assert_eq!(Ledger::resume(Bench::open(&disk)).await.edge.size(), 5);
+    }
+
+    #[tokio::test]
+    async fn on_a_full_disk_endings_go_until_their_room_is_used_up_and_all_goes_when_there_is_room() {
+        let disk = SimDisk::default();
+        let store = Bench::open(&disk);
+        let ending = |size| Batch { lane: Lane::Ending, ..plain(size, &[&[7; 1_000]]) };
+        let is_full = |told: Result<(), AppendError>| matches!(told, Err(AppendError::Failed(fault)) if fault.kind == FaultKind::Full);
+        store.append(plain(0, &[&[7; 1_000]])).await.unwrap();
+        assert!(store.has_room().await);
+        disk.set_free(500);
+        assert!(is_full(store.append(plain(1, &[&[7; 1_000]])).await));
+        for size in 1..11 {
+            store.append(ending(size)).await.unwrap();
+            assert!(!store.has_room().await);
+            assert!(is_full(store.append(plain(size + 1, &[b"a"])).await), "although it is short");
+        }
+        assert!(is_full(store.append(ending(11)).await), "used up");
+        disk.set_free(1 << 20);
+        assert!(store.has_room().await);
+        store.append(plain(11, &[b"a"])).await.unwrap();
     }
 }

@@ -180,5 +180,6 @@ async fn an_opening_is_erased_by_two_operators_and_every_proof_stays() {
     assert_eq!(done.state(), v1::ErasureState::Erased);
     let everything = v1::ExportRequest { opening_fields: vec!["*".into()], ..Default::default() };
     let bundle = export(&broker, everything).await;
+    assert!(!bundle.contains("reconcile invoices for October"), "the opening is gone");
     assert!(verify(bundle.as_bytes(), &VerifierKey::parse(&broker.key).unwrap()).holds());
 }

@@ -12,6 +12,7 @@ fn id(text: &str) -> SpiffeId {
 fn good_side() -> BrokerSurvey {
     BrokerSurvey {
         log_mode: Seen::Is(0o600),
+        log_room: Seen::Is(true),
         key_mode: Seen::Is(0o400),
         identity: Seen::Is(id(BROKER)),
         login: Some(Ok(())),
@@ -34,7 +35,7 @@ fn faults(told: Option<&str>, survey: &BrokerSurvey) -> Vec<(String, Severity)> 
 
 #[test]
 fn a_broker_that_is_about_to_start_for_the_first_time_has_no_trouble() {
-    let fresh = BrokerSurvey { log_mode: Seen::Absent, key_mode: Seen::Absent, ..good_side() };
+    let fresh = BrokerSurvey { log_mode: Seen::Absent, log_room: Seen::Absent, key_mode: Seen::Absent, ..good_side() };
     for survey in [good_side(), fresh] {
         for told in [None, Some(BROKER)] {
             assert_eq!(faults(told, &survey), []);
@@ -47,9 +48,11 @@ fn a_broker_that_is_about_to_start_for_the_first_time_has_no_trouble() {
 fn each_single_fault_of_the_brokers_side_gives_exactly_its_finding() {
     let denied = || Seen::Unread("permission denied".into());
     let silent = || Seen::Unread("no SVID".into());
-    let rows: [(&str, Severity, Option<&str>, BrokerSurvey); 10] = [
+    let rows: [(&str, Severity, Option<&str>, BrokerSurvey); 12] = [
         ("log-file", Severity::Fail, None, BrokerSurvey { log_mode: Seen::Is(0o640), ..good_side() }),
         ("log-file", Severity::Warn, None, BrokerSurvey { log_mode: denied(), ..good_side() }),
+        ("log-room", Severity::Fail, None, BrokerSurvey { log_room: Seen::Is(false), ..good_side() }),
+        ("log-room", Severity::Warn, None, BrokerSurvey { log_room: Seen::Unread("denied".into()), ..good_side() }),
         ("log-key", Severity::Fail, None, BrokerSurvey { key_mode: Seen::Is(0o604), ..good_side() }),
         ("log-key", Severity::Fail, None, BrokerSurvey { key_mode: Seen::Absent, ..good_side() }),
         ("log-key", Severity::Warn, None, BrokerSurvey { key_mode: denied(), ..good_side() }),

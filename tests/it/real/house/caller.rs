@@ -92,6 +92,11 @@ impl Caller {
         told.map(|answer| answer.task.unwrap())
     }
 
+    pub(crate) fn revoke(&self, request_id: &str, lease: &str) -> Told<v1::RevokeLeaseResponse> {
+        let request = v1::RevokeLeaseRequest { request_id: request_id.into(), lease_id: lease.into() };
+        self.call(async |channel| IssuanceServiceClient::new(channel).revoke_lease(request).await)
+    }
+
     pub(crate) fn status(&self) -> Told<v1::GetStatusResponse> {
         self.call(async |channel| StatusServiceClient::new(channel).get_status(v1::GetStatusRequest {}).await)
     }

@@ -1,18 +1,18 @@
-//! A thread that owns one connection and does what it is given, one after another.
+//! A thread that owns something that blocks, such as a connection, and does what it is given, one
+//! after another.
 //!
 //! SQLite blocks; the async side must not. Jobs come through a bounded queue, answers go back
-//! through a channel of their own. Dropping the lane finishes what is queued and ends the thread.
+//! through a channel of their own. Dropping the handle finishes what is queued and ends the thread.
 
 use crate::ports::{Fault, FaultKind};
-use rusqlite::Connection;
 use std::thread::{Builder, JoinHandle};
 use tokio::sync::{mpsc, oneshot};
 
-type Job = Box<dyn FnOnce(&mut Connection) + Send>;
+type Job<T> = Box<dyn FnOnce(&mut T) + Send>;
 
-pub(super) struct Lane {
+pub(super) struct Thread<T> {
     // INVARIANT: both are `Some` until the drop.
-    jobs: Option<mpsc::Sender<Job>>,
+    jobs: Option<mpsc::Sender<Job<T>>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -28,12 +28,12 @@ pub(super) enum Lost {
 /// Callers beyond this many wait for a place.
 const QUEUE_MAX: usize = 64;
 
-impl Lane {
-    pub(super) fn start(name: &str, mut connection: Connection) -> Result<Self, Fault> {
-        let (jobs, mut queue) = mpsc::channel::<Job>(QUEUE_MAX);
+impl<T: Send + 'static> Thread<T> {
+    pub(super) fn start(name: &str, mut owned: T) -> Result<Self, Fault> {
+        let (jobs, mut queue) = mpsc::channel::<Job<T>>(QUEUE_MAX);
         let work = move || {
             while let Some(job) = queue.blocking_recv() {
-                job(&mut connection);
+                job(&mut owned);
             }
         };
         let thread = Builder::new()
@@ -44,13 +44,13 @@ impl Lane {
     }
 
     /// Runs `job` on the thread. A caller who leaves does not stop a job that is queued.
-    pub(super) async fn run<T: Send + 'static>(
+    pub(super) async fn run<R: Send + 'static>(
         &self,
-        job: impl FnOnce(&mut Connection) -> T + Send + 'static,
-    ) -> Result<T, Lost> {
+        job: impl FnOnce(&mut T) -> R + Send + 'static,
+    ) -> Result<R, Lost> {
         let (answer, answered) = oneshot::channel();
         // Nobody may be left to hear the answer.
-        let job: Job = Box::new(move |connection| drop(answer.send(job(connection))));
+        let job: Job<T> = Box::new(move |owned| drop(answer.send(job(owned))));
         let jobs = self.jobs.as_ref().ok_or(Lost::NotAsked)?;
         jobs.send(job).await.map_err(|_| Lost::NotAsked)?;
         answered.await.map_err(|_| Lost::NotAnswered)
@@ -65,7 +65,7 @@ impl Lane {
     }
 }
 
-impl Drop for Lane {
+impl<T> Drop for Thread<T> {
     fn drop(&mut self) {
         self.jobs = None;
         if let Some(thread) = self.thread.take() {
