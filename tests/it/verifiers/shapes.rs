@@ -159,7 +159,7 @@ fn both_say_the_same_of_odd_subtrees() {
     let (log, mut python) = (Log::golden(), Python::start());
     let (base, mut cases) = (log.base(), Vec::new());
     for (from, leaves) in
-        [(0, 1), (0, 0), (0, 3), (0, 64), (1, 1), (8, 8), (8, 16), (4, 8), (8, 1 << 52), (8, (1 << 53) - 1)]
+        [(0, 1), (0, 0), (0, 3), (0, 64), (1, 1), (8, 8), (8, 16), (4, 8), (8, 1_u64 << 52), (8, (1 << 53) - 1)]
     {
         let hash = Hash::from_bytes([3; 32]).to_string();
         for line in [
