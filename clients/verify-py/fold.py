@@ -5,7 +5,7 @@ docs/evidence-laws.md, "The fold, entry by entry" and "Partial bundles". Times a
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any, Dict, List, NamedTuple, Optional, Set, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Set, Tuple
 
 from forms import ASSURANCES, TYPES, base64url, is_item, micros, sha256, spiffe_id, time as is_time, write
 
@@ -35,7 +35,7 @@ def must(law: str, holds: bool, meaning: str) -> None:
 class About(NamedTuple):
     """An entry with its place in the log."""
 
-    index: int
+    place: int
     leaf: str
     time: int
     actor: Dict[str, str]
@@ -86,7 +86,7 @@ class Fold:
     def __init__(self) -> None:
         self.size, self.time, self.epoch, self.engine_max = 0, 0, 0, 0
         self.origin: Optional[str] = None
-        self.counts: Counter = Counter()
+        self.counts: Counter[str] = Counter()
         self.version = 0
         self.items: Items = {}
         self.group: Optional[Items] = None
@@ -113,7 +113,7 @@ class Fold:
     # The log and its brokers.
 
     def log_started(self, it: About, what: Item) -> None:
-        must("log", it.index == 0, "a log starts once, at index 0")
+        must("log", it.place == 0, "a log starts once, at index 0")
         self.origin = what["origin"]
 
     def log_counted(self, it: About, what: Item) -> None:
@@ -165,10 +165,10 @@ class Fold:
 
     def evidence_erasure_requested(self, it: About, what: Item) -> None:
         task, lease = what.get("task"), what.get("lease")
-        must("erasure", what["index"] < it.index, "asked for what does not stand in the log")
+        must("erasure", what["index"] < it.place, "asked for what does not stand in the log")
         must("erasure", not self.is_open(task, lease), "asked for what is not settled")
         self.erasures = {index: asked for index, asked in self.erasures.items() if it.time - asked.since < DAY}
-        self.erasures[what["index"]] = Erasure(it.actor, it.time, it.index, what["fields"], task, lease)
+        self.erasures[what["index"]] = Erasure(it.actor, it.time, it.place, what["fields"], task, lease)
 
     def evidence_erased(self, it: About, what: Item) -> None:
         asked = self.erasures.pop(what["index"], None)
@@ -261,7 +261,7 @@ class Fold:
     def token_made(self, it: About, what: Item) -> None:
         task = self.task(what["task"])
         must("approval", task.stage != "requested", "a token was made for a task without approval")
-        task.tokens[it.index] = True
+        task.tokens[it.place] = True
 
     def token_revoked(self, it: About, what: Item) -> None:
         task = self.task(what["task"])
@@ -381,9 +381,10 @@ def matches(pattern: str, spiffe: str) -> bool:
 
 
 ENDS = ("task.denied", "task.completed", "task.cancelled", "task.expired")
-LAWS = {kind: getattr(Fold, kind.replace(".", "_"), None) for kind in TYPES}
-LAWS.update((kind, Fold.task_ended) for kind in ENDS)
-LAWS = {kind: law for kind, law in LAWS.items() if law is not None}
+LAWS: Dict[str, Callable[[Fold, About, Item], None]] = {kind: Fold.task_ended for kind in ENDS}
+for kind_of_entry in TYPES:
+    if hasattr(Fold, kind_of_entry.replace(".", "_")):
+        LAWS[kind_of_entry] = getattr(Fold, kind_of_entry.replace(".", "_"))
 
 
 class Parts:
@@ -392,8 +393,8 @@ class Parts:
     def __init__(self, before: Fold, selection: Optional[Dict[str, str]]) -> None:
         self.time = before.time
         self.issued = {lease_id: lease.is_issued for lease_id, lease in before.leases.items()}  # of what is open
-        self.base: Optional[Counter] = before.counts if before.size > 0 else None
-        self.shown: Counter = Counter()  # since the base
+        self.base: Optional[Counter[str]] = before.counts if before.size > 0 else None
+        self.shown: Counter[str] = Counter()  # since the base
         self.selection = selection
         self.exact_at: Optional[int] = before.time if before.size > 0 else None  # the last time of a base
         self.is_exact = False  # whether nothing was folded away since
@@ -448,6 +449,6 @@ class Parts:
     def check_end(self) -> None:
         if self.selection is None or self.is_exact:
             return
-        ends = self.selection.get("to")
+        ends = self.selection.get("to", "")
         reaches = is_time(ends) and self.exact_at is not None and self.exact_at >= micros(ends)
         must("complete", reaches, "what stands behind the last log.counted may not all be shown")

@@ -15,8 +15,8 @@ from typing import Any, BinaryIO, Dict, List, Optional, Tuple
 
 from fold import COMPLETE_TYPES, Broken, Fold, Parts
 from forms import (
-    Form, Malformed, TYPES, base64url, check_entry, hash_text, list_of, mapping, number, parse, record, sha256, some, text,
-    unbase64, word, write,
+    TYPES, Fields, Form, Malformed, base64url, check_entry, hash_text, list_of, mapping, number, parse, record, sha256,
+    some, text, unbase64, word, write,
 )
 from notes import Checkpoint, Policy, WrongWitness, check_witnesses, open_checkpoint
 
@@ -24,10 +24,11 @@ FORM = "leasehold-bundle/2"
 COMPLAINTS_MAX = 100
 LINE_BYTES_MAX = 1 << 20
 
-SELECTION = {"agent?": text, "credential?": text, "from?": text, "lease?": text, "task?": text, "to?": text}
-OPENING = {"field": text, "salt": hash_text, "value": text}
+SELECTION: Fields = {"agent?": text, "credential?": text, "from?": text, "lease?": text, "task?": text, "to?": text}
+OPENING: Fields = {"field": text, "salt": hash_text, "value": text}
 is_head = record({"checkpoint": text, "form": word(FORM), "selection?": record(SELECTION)})
-is_entry_line = record({"entry": mapping, "index": number, "leaf": hash_text, "openings?": some(list_of(record(OPENING)))})
+openings = some(list_of(record(OPENING)))
+is_entry_line = record({"entry": mapping, "index": number, "leaf": hash_text, "openings?": openings})
 is_folded_line = record({"from": number, "hash": hash_text, "leaves": number})
 
 
@@ -44,8 +45,8 @@ class Verifier:
         self.selection: Optional[Dict[str, str]] = None
         self.fold: Optional[Fold] = Fold()  # None once a law was broken: what follows cannot be judged
         self.parts: Optional[Parts] = None  # instead of the fold, from the first folded line on
-        self.types: Counter = Counter()
-        self.ends: Counter = Counter()
+        self.types: Counter[str] = Counter()
+        self.ends: Counter[str] = Counter()
         self.shown = self.openings = 0
         self.complete: List[str] = []  # types of which nothing is left out
         self.complaints: List[Dict[str, Any]] = []
@@ -186,10 +187,7 @@ class Verifier:
         """The same fields as the report of `leasehold evidence verify --json`."""
         ends = ("issued", "effect_confirmed", "authority_confirmed", "expired", "not_issued")
         leases = {end: self.ends[end] for end in ends}
-        is_judged = self.is_readable and self.fold is not None
-        open_leases = (self.parts.issued if self.parts else self.fold.leases) if is_judged else {}
-        leases["open"] = len(open_leases)
-        leases["unproven"] = sum(it.stage == "unproven" for it in open_leases.values()) if not self.parts else 0
+        leases["open"], leases["unproven"] = self.open_leases()
         return {
             "origin": self.checkpoint.origin if self.checkpoint else "",
             "size": self.size,
@@ -203,6 +201,14 @@ class Verifier:
             "complaints": self.complaints,
         }
 
+    def open_leases(self) -> Tuple[int, int]:
+        """All of them, and those whose end is unproven; 0 where the laws were not judged to the end."""
+        if self.fold is None or not self.is_readable:
+            return 0, 0
+        if self.parts is not None:
+            return len(self.parts.issued), 0
+        return len(self.fold.leases), sum(lease.stage == "unproven" for lease in self.fold.leases.values())
+
 
 def is_line(value: Any) -> bool:
     return is_entry_line(value) or is_folded_line(value)
@@ -211,7 +217,7 @@ def is_line(value: Any) -> bool:
 def read_line(line: bytes, form: Form, otherwise: str) -> Dict[str, Any]:
     if not line.endswith(b"\n") or len(line) > LINE_BYTES_MAX:
         raise Malformed("the line is not whole, or too long")
-    value = parse(line[:-1])
+    value: Dict[str, Any] = parse(line[:-1])
     if not form(value):
         raise Malformed(otherwise)
     return value
