@@ -13,6 +13,7 @@ mod exec;
 mod follow;
 mod globals;
 mod lease;
+mod monitor;
 mod proof;
 mod secret;
 mod signals;

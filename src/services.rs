@@ -3,6 +3,7 @@
 
 pub mod close;
 pub mod commit;
+pub mod cosign;
 pub mod duties;
 pub mod end;
 pub mod erase;
@@ -13,9 +14,13 @@ pub mod publish;
 pub mod receipt;
 pub mod refusals;
 pub mod renew;
+pub mod snapshot;
 pub mod tiles;
 pub mod tokens;
+pub mod tree;
 pub mod view;
+pub mod witness;
+pub mod witnessed;
 
 use crate::ports::{Clock, Entropy, LogStore, Probe, SecretEngine};
 use std::sync::Arc;
@@ -36,6 +41,8 @@ pub struct World {
     pub engine: Arc<dyn SecretEngine>,
     /// A look at the backends.
     pub probe: Arc<dyn Probe>,
+    /// What witnesses vouch for.
+    pub witnessed: witnessed::Witnessed,
     /// Everything that runs on its own; `app` waits for it at the end.
     pub tracker: TaskTracker,
 }

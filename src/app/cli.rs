@@ -6,7 +6,7 @@ use super::connect::SvidConnect;
 use super::doctor::{self, DoctorArgs};
 use super::log_check::{self, LogVerb};
 use super::vault::{self, VaultVerb};
-use super::{dev, serve, telemetry};
+use super::{dev, serve, telemetry, witness};
 use crate::client::{self, Globals};
 use crate::devtrust;
 use anyhow::{Context as _, anyhow};
@@ -40,6 +40,9 @@ pub enum Verb {
         #[arg(long, value_name = "FILE", default_value = "leasehold.toml")]
         config: PathBuf,
     },
+    /// Run a witness: a third party that vouches that a log only grows.
+    #[command(after_help = witness::EXAMPLE)]
+    Witness(witness::Args),
     /// Run everything for development on this machine: trust domain, OpenBao in memory, broker, a
     /// sample estate. Leaves nothing behind.
     #[command(args_conflicts_with_subcommands = true, after_help = DEV)]
@@ -99,6 +102,11 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             failpoints();
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
             runtime.context("cannot start the runtime")?.block_on(serve::serve(config))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Verb::Witness(args) => {
+            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+            runtime.context("cannot start the runtime")?.block_on(witness::run(args))?;
             Ok(ExitCode::SUCCESS)
         }
         Verb::Dev { args, part: None } => {

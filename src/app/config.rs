@@ -26,6 +26,8 @@ pub struct Config {
     pub operators: BTreeSet<SpiffeId>,
     /// The engine.
     pub vault: Vault,
+    /// Who vouches for the log; `None`: nobody is asked.
+    pub witness: Option<Witness>,
     /// How long a proof of an end may be missing before the lease is shown as unproven, in seconds.
     pub proof_seconds_max: u64,
 }
@@ -56,6 +58,15 @@ pub struct Vault {
     pub jwt: JwtLogin,
     /// The engine's longest request time (`default_max_request_duration`), in seconds.
     pub request_seconds_max: u64,
+}
+
+/// Who vouches for the log, and how they are reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Witness {
+    /// C2SP tlog-policy: the witnesses, where they are, and how many of them are enough.
+    pub policy_file: PathBuf,
+    /// PEM file with the authorities that may vouch for the witnesses' servers.
+    pub ca_file: Option<PathBuf>,
 }
 
 /// The engine's JWT login.
@@ -93,6 +104,7 @@ fn read(root: &mut Fields<'_>, notes: &mut Notes<'_>) -> Option<Config> {
     let log = root.table_needed("log", notes).and_then(|log| read_log(log, notes));
     let operators = root.table("bootstrap", notes).map(|bootstrap| read_bootstrap(bootstrap, notes));
     let vault = root.table_needed("vault", notes).and_then(|vault| read_vault(vault, notes));
+    let witness = root.table("witness", notes).map(|witness| read_witness(witness, notes));
     let proof_seconds = root.text("proof_within", notes, seconds_up_to_an_hour);
     Some(Config {
         trust_domain: trust_domain?,
@@ -103,6 +115,8 @@ fn read(root: &mut Fields<'_>, notes: &mut Notes<'_>) -> Option<Config> {
         log: log?,
         operators: operators.unwrap_or_default(),
         vault: vault?,
+        // A table with a mistake in it is none; the mistake is noted.
+        witness: witness.flatten(),
         proof_seconds_max: proof_seconds.unwrap_or(PROOF_SECONDS_DEFAULT),
     })
 }
@@ -137,6 +151,13 @@ fn read_bootstrap(mut bootstrap: Fields<'_>, notes: &mut Notes<'_>) -> BTreeSet<
     let operators = bootstrap.texts("operators", notes, SpiffeId::parse);
     bootstrap.close(notes);
     operators
+}
+
+fn read_witness(mut witness: Fields<'_>, notes: &mut Notes<'_>) -> Option<Witness> {
+    let policy_file = witness.text_needed("policy_file", notes, path);
+    let ca_file = witness.text("ca_file", notes, path);
+    witness.close(notes);
+    Some(Witness { policy_file: policy_file?, ca_file })
 }
 
 fn read_vault(mut vault: Fields<'_>, notes: &mut Notes<'_>) -> Option<Vault> {
@@ -266,6 +287,19 @@ auth = { jwt = { mount = "jwt", role = "leasehold", audience = "vault" } }
         let text = WHOLE.replace("origin =", "orgin =");
         let mistakes = Config::parse(&text).unwrap_err().to_string();
         assert!(mistakes.contains("orgin") && mistakes.contains("origin"), "{mistakes}");
+    }
+
+    #[test]
+    fn witnesses_are_asked_for_by_a_policy_file() {
+        assert_eq!(Config::parse(WHOLE).unwrap().witness, None);
+        let asking = format!("{WHOLE}[witness]\npolicy_file = \"/etc/leasehold/witness.policy\"\n");
+        let witness = Config::parse(&asking).unwrap().witness.unwrap();
+        assert_eq!(witness.policy_file, PathBuf::from("/etc/leasehold/witness.policy"));
+        assert_eq!(witness.ca_file, None);
+        for (text, word) in [("[witness]\n", "policy_file"), ("[witness]\npolicy = \"x\"\n", "policy_file")] {
+            let mistakes = Config::parse(&format!("{WHOLE}{text}")).unwrap_err().to_string();
+            assert!(mistakes.contains(word), "{mistakes}");
+        }
     }
 
     #[test]

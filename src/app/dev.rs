@@ -139,6 +139,7 @@ fn config(place: &Place, trust: &DevTrust, bao: &Bao) -> Result<Config> {
             jwt: JwtLogin { mount: "jwt".into(), role: "leasehold".into(), audience: engine::AUDIENCE.into() },
             request_seconds_max: bao::REQUEST_SECONDS_MAX,
         },
+        witness: None,
         proof_seconds_max: PROOF_SECONDS_DEFAULT,
     })
 }

@@ -4,8 +4,9 @@
 //! pending before anyone can ask for more, then the door. Stop: the door, what runs, the journal.
 
 use super::config::Config;
-use super::{log_key, log_trouble, public_log};
+use super::{log_key, log_trouble, public_log, witnessing};
 use crate::adapters::probes::{DsnSupplier, PostgresProbe};
+use crate::adapters::shelf::FileShelf;
 use crate::adapters::spire::{ClientCertificate, SpireOptions, SpireTrust, TrustPolicy};
 use crate::adapters::sqlite::SqliteStore;
 use crate::adapters::system::{OsEntropy, SystemClock};
@@ -24,8 +25,10 @@ use crate::services::end::End;
 use crate::services::issue::{InFlight, Issue};
 use crate::services::journal::{Journal, Parts, WriterEnd};
 use crate::services::renew::Renew;
+use crate::services::snapshot::Snapshots;
 use crate::services::tokens::Tokens;
 use crate::services::view::View;
+use crate::services::witnessed::Witnessed;
 use crate::surfaces::grpc::{self, GrpcParts};
 use crate::surfaces::tls::{Door, DoorLimits, Registry};
 use anyhow::{Context as _, Result, bail};
@@ -88,6 +91,7 @@ pub(super) async fn start(config: Config) -> Result<Running> {
     let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
     // The key before the store: a log without its key is refused, and opening would make an empty one.
     let signer = log_key::load_or_make(&config.log.key_file, &config.log.file, &config.log.origin, &*entropy)?;
+    let witnesses = witnessing::prepare(&config, &signer.verifier())?;
     let store: Arc<dyn LogStore> = Arc::new(SqliteStore::open(&config.log.file)?);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start(last_time(&*store).await?));
     let engine = engine(&config, &trust, &clock, &tasks)?;
@@ -95,17 +99,21 @@ pub(super) async fn start(config: Config) -> Result<Running> {
     let probe: Arc<dyn Probe> = Arc::new(probe);
     let parts = Parts {
         store: Arc::clone(&store),
+        shelf: Arc::new(FileShelf::beside(&config.log.file)?),
         clock: Arc::clone(&clock),
         signer,
         judge: Arc::new(BuiltInRules),
         bootstrap: config.operators.iter().cloned().collect(),
         mode: config.log.mode,
         engine_request_seconds_max: config.vault.request_seconds_max,
+        vouched: witnesses.as_ref().and_then(|prepared| prepared.checkpoint.clone()),
     };
     let started = Journal::start(parts).await;
     let (journal, writer) = started.map_err(|error| log_trouble::explain(error, &config.log))?;
     let writer = tasks.spawn(writer);
-    let world = World { journal, clock, entropy, store, engine, probe, tracker: tasks.clone() };
+    let vouched = witnesses.as_ref().and_then(|prepared| prepared.vouched.clone());
+    let witnessed = Witnessed::starting_with(vouched);
+    let world = World { journal, clock, entropy, store, engine, probe, witnessed, tracker: tasks.clone() };
     let listener =
         TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;
     let address = listener.local_addr()?;
@@ -114,12 +122,20 @@ pub(super) async fn start(config: Config) -> Result<Running> {
     if let Some(serving) = public_log {
         running.vital(serving);
     }
+    running.tasks.spawn(running.snapshots().run(stop));
     let verbs = running.drive(&world, Span::from_seconds(config.proof_seconds_max));
     running.open_door(&config, listener, trust, verbs)?;
+    if let Some(prepared) = witnesses {
+        running.vital(prepared.witnessing(world).run(running.stop.clone()));
+    }
     Ok(running)
 }
 
 impl Running {
+    fn snapshots(&self) -> Snapshots {
+        Snapshots::new(self.world.journal.clone(), self.tasks.clone())
+    }
+
     fn drive(&self, world: &World, proof_within: Span) -> (Issue, Renew) {
         let tokens = Tokens::new(world.clone());
         let in_flight = InFlight::default();
@@ -197,7 +213,11 @@ impl Running {
             end = &mut self.writer => (Some(end), false),
             () = stopped.cancelled() => (None, false),
         };
-        self.stop(lost.is_some()).await;
+        let broken = self.world.witnessed.broken().cloned();
+        self.stop(lost.is_some() || broken.is_some()).await;
+        if let Some(broken) = broken {
+            return Err(anyhow::Error::new(broken));
+        }
         match lost {
             None if asked => Ok(()),
             None => bail!("a vital part of the broker ended, see its log: start it again"),
@@ -218,6 +238,7 @@ impl Running {
             if let Err(Denial { sentence, .. }) = self.world.journal.propose(stopped, Vec::new()).await {
                 tracing::warn!(%sentence, "the stop could not be recorded");
             }
+            self.snapshots().last().await;
         }
         let Self { world, tasks, .. } = self;
         drop(world);

@@ -6,6 +6,7 @@ mod export;
 
 use super::broker::Broker;
 use super::complaint::{Complaint, Result};
+use super::monitor::{self, MonitorArgs};
 use super::{consistency, view};
 use crate::proto::v1::evidence_service_client::EvidenceServiceClient;
 use crate::proto::v1::{GetCheckpointRequest, GetReceiptRequest, StreamEntriesRequest, StreamEntriesResponse};
@@ -26,7 +27,14 @@ pub enum EvidenceVerb {
     },
     /// Print the newest signed checkpoint (C2SP tlog-checkpoint).
     #[command(after_help = "Example:\n  leasehold evidence checkpoint > checkpoint.txt")]
-    Checkpoint,
+    Checkpoint {
+        /// The newest that a quorum of witnesses cosigned; it may cover fewer entries.
+        #[arg(long)]
+        cosigned: bool,
+    },
+    /// Check that the log still begins with what it showed before, and keep the newer checkpoint.
+    #[command(after_help = monitor::EXAMPLE)]
+    Monitor(MonitorArgs),
     /// Export the log up to now, or what is chosen of it, as a bundle that anyone can verify offline.
     #[command(after_help = export::EXPORT_EXAMPLE)]
     Export(export::ExportArgs),
@@ -49,7 +57,7 @@ pub struct VerifyArgs {
     /// The log's public key, `name+hash+base64`, from a source that you trust.
     #[arg(long, value_name = "KEY", required_unless_present = "keys")]
     pub(super) key: Option<String>,
-    /// A file with the key in its first line.
+    /// A file with the key, or a policy (C2SP tlog-policy): the log, witnesses, and how many must vouch.
     #[arg(long, value_name = "FILE", conflicts_with = "key")]
     pub(super) keys: Option<PathBuf>,
 }
@@ -79,7 +87,8 @@ pub(super) async fn run(broker: &mut Broker<'_>, verb: EvidenceVerb) -> Result<(
     match verb {
         EvidenceVerb::List(args) => list(broker, &args).await,
         EvidenceVerb::Receipt { index } => receipt(broker, index).await,
-        EvidenceVerb::Checkpoint => checkpoint(broker).await,
+        EvidenceVerb::Checkpoint { cosigned } => checkpoint(broker, cosigned).await,
+        EvidenceVerb::Monitor(args) => monitor::run(broker, &args).await,
         EvidenceVerb::Export(args) => export::export(broker, args).await,
         EvidenceVerb::Erase(args) => export::erase(broker, args).await,
         EvidenceVerb::Consistency(args) => consistency::run(broker, &args).await,
@@ -150,12 +159,18 @@ async fn receipt(broker: &mut Broker<'_>, index: u64) -> Result<()> {
     Ok(())
 }
 
-async fn checkpoint(broker: &mut Broker<'_>) -> Result<()> {
+async fn checkpoint(broker: &mut Broker<'_>, cosigned: bool) -> Result<()> {
     let call = |channel, request| async move { EvidenceServiceClient::new(channel).get_checkpoint(request).await };
     let answer = broker.ask("read the checkpoint", GetCheckpointRequest {}, call).await?;
     if broker.terminal.json {
-        let value = json!({ "checkpoint": answer.checkpoint, "verifier_key": answer.verifier_key });
-        return broker.terminal.document(&value);
+        return broker.terminal.document(&json!({
+            "checkpoint": answer.checkpoint,
+            "cosigned_checkpoint": answer.cosigned_checkpoint,
+            "verifier_key": answer.verifier_key,
+        }));
+    }
+    if cosigned {
+        return print_cosigned(broker, &answer.cosigned_checkpoint);
     }
     if answer.checkpoint.is_empty() {
         return Err(Complaint::failed("the log has no checkpoint yet", "try again after the first entry"));
@@ -163,6 +178,16 @@ async fn checkpoint(broker: &mut Broker<'_>) -> Result<()> {
     broker.terminal.lines(&answer.checkpoint)?;
     broker.terminal.say(&format!("the broker says its key is {}; to trust it, get it elsewhere", answer.verifier_key));
     Ok(())
+}
+
+fn print_cosigned(broker: &mut Broker<'_>, text: &str) -> Result<()> {
+    if text.is_empty() {
+        return Err(Complaint::failed(
+            "no quorum of witnesses has cosigned a checkpoint of this log",
+            "ask whoever runs the broker which witnesses it asks (docs/witness.md)",
+        ));
+    }
+    broker.terminal.lines(text)
 }
 
 /// `lease.*` stands for every type of that family.

@@ -44,7 +44,7 @@ fn facts(broker: &mut Broker<'_>, status: &GetStatusResponse) -> Result<()> {
         ("version", status.version.clone()),
         ("log", format!("{}, {} entries", status.log_origin, status.log_size)),
         ("log key", status.log_verifier_key.clone()),
-        ("unwitnessed since", time_short(status.unwitnessed_since_time.as_ref())),
+        ("unwitnessed since", unwitnessed(status)),
         ("open tasks", status.open_tasks.to_string()),
         ("open leases", status.open_leases.to_string()),
         ("unproven leases", status.unproven_leases.to_string()),
@@ -53,6 +53,12 @@ fn facts(broker: &mut Broker<'_>, status: &GetStatusResponse) -> Result<()> {
         ("clock", part(status.clock.as_ref())),
         ("log's disk", part(status.log.as_ref())),
     ])
+}
+
+/// A dash would look like something that is not known.
+fn unwitnessed(status: &GetStatusResponse) -> String {
+    let since = status.unwitnessed_since_time.as_ref();
+    since.map_or_else(|| "all entries are witnessed".into(), |since| time_short(Some(since)))
 }
 
 fn words(health: Option<&ComponentHealth>) -> (String, String) {

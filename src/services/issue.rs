@@ -98,6 +98,7 @@ impl Issue {
     }
 
     async fn walk(&self, caller: Caller, mark: RequestMark, ask: IssueSecret) -> Result<Sealed, Denial> {
+        self.world.witnessed.allows_issuing()?;
         let _flight = self.in_flight.enter(ask.id);
         let parameters = ask.parameters.clone();
         crate::failpoint!("before_intent");

@@ -3,14 +3,13 @@
 
 use super::World;
 use super::journal::{Published, Recorded};
+use super::tree;
 use crate::domain::entry::Opening;
 use crate::domain::reason::{Denial, Reason};
 use crate::tlog::Hash;
 use crate::tlog::peaks::Subtree;
-use crate::tlog::proof::{Plan, ProofError, TiledNodes};
+use crate::tlog::proof::Plan;
 use crate::tlog::receipt::Receipt;
-use crate::tlog::tile::TileId;
-use std::collections::BTreeMap;
 use std::ops::Range;
 
 /// A proof with what it proves.
@@ -22,6 +21,8 @@ pub struct Proven {
     pub entry: Vec<u8>,
     /// Its openings, as far as they are shown.
     pub openings: Vec<Opening>,
+    /// Whether enough witnesses cosigned the checkpoint in it.
+    pub witnessed: bool,
 }
 
 /// Proves the entry at `index` in the published log. `openings`: those to show.
@@ -37,7 +38,8 @@ pub async fn prove(world: &World, published: &Published, index: u64, openings: V
     prove_recorded(world, published, Recorded { index, bytes }, openings).await
 }
 
-/// Proves an entry that was recorded just now: the store is asked only for full tiles.
+/// Proves an entry that was recorded just now: the store is asked only for full tiles. Under the newest
+/// checkpoint that witnesses vouch for, if it covers the entry; else under the log's own.
 ///
 /// # Errors
 /// As [`prove`].
@@ -47,10 +49,16 @@ pub async fn prove_recorded(
     Recorded { index, bytes: entry }: Recorded,
     openings: Vec<Opening>,
 ) -> Result<Proven, Denial> {
-    let plan = Plan::inclusion(index, published.state.size).map_err(|_| Denial::not_found())?;
+    let covers = |size: u64| (index + 1..=published.state.size).contains(&size);
+    let vouched = world.witnessed.newest().filter(|vouched| covers(vouched.checkpoint.size));
+    let witnessed = vouched.is_some();
+    let (size, checkpoint_text) = match vouched {
+        Some(vouched) => (vouched.checkpoint.size, vouched.text.clone()),
+        None => (published.state.size, published.checkpoint.clone()),
+    };
+    let plan = Plan::inclusion(index, size).map_err(|_| Denial::not_found())?;
     let proof = read(world, published, &plan).await?;
-    let receipt = Receipt { index, proof, checkpoint_text: published.checkpoint.clone() };
-    Ok(Proven { receipt, entry, openings })
+    Ok(Proven { receipt: Receipt { index, proof, checkpoint_text }, entry, openings, witnessed })
 }
 
 /// Proves that the log of `new` entries begins with the log of `old`.
@@ -76,13 +84,7 @@ pub async fn subtrees(world: &World, published: &Published, range: Range<u64>) -
 }
 
 async fn read(world: &World, published: &Published, plan: &Plan) -> Result<Vec<Hash>, Denial> {
-    let mut tiles = BTreeMap::<TileId, Vec<u8>>::new();
-    for id in plan.tiles(&published.edge) {
-        let tile = world.store.tile(id.level, id.number).await.map_err(|fault| unreadable(&fault))?;
-        tiles.extend(tile.map(|bytes| (id, bytes)));
-    }
-    let nodes = TiledNodes { edge: &published.edge, tiles: &tiles };
-    plan.read(&nodes).map_err(|error: ProofError| unreadable(&error))
+    tree::hashes(&*world.store, &published.edge, plan).await.map_err(|fault| unreadable(&fault))
 }
 
 fn unreadable(error: &dyn std::error::Error) -> Denial {

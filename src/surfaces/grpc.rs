@@ -38,7 +38,6 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use tonic::transport::Server;
@@ -136,7 +135,7 @@ async fn routes(parts: GrpcParts, stop: &CancellationToken) -> Result<Routes, Se
         .register_encoded_file_descriptor_set(crate::proto::DESCRIPTORS)
         .build_v1()?;
     let issuance = issuance::Issuance { desk: desk.clone(), issue, renew };
-    let status = status::Statuses { desk: desk.clone(), pulse, begun: OnceCell::new() };
+    let status = status::Statuses { desk: desk.clone(), pulse };
     let (tasks, estates) = (task::Tasks(desk.clone()), estate::Estates(desk.clone()));
     let (evidence, signals) = (evidence::Evidence(desk.clone()), signal::Signals(desk));
     Ok(Routes::new(TaskServiceServer::new(tasks).max_decoding_message_size(MESSAGE_BYTES_MAX))

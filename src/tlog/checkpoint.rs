@@ -68,16 +68,25 @@ impl Checkpoint {
     /// # Errors
     /// [`CheckpointError`] if it is not signed by the key, not of its log, or not canonical.
     pub fn open(text: &str, key: &VerifierKey) -> Result<Self, CheckpointError> {
-        let opened = note::open(text, std::slice::from_ref(key)).map_err(CheckpointError::Note)?;
-        let checkpoint = Self::parse_body(opened.text).ok_or(CheckpointError::Malformed)?;
-        if checkpoint.origin == key.name() {
-            Ok(checkpoint)
-        } else {
-            Err(CheckpointError::Origin { expected: key.name().to_owned(), found: checkpoint.origin })
-        }
+        Self::open_by_any(text, std::slice::from_ref(key))
     }
 
-    fn parse_body(body: &str) -> Option<Self> {
+    /// The same for whoever trusts several keys: it is signed by one that has the name of its log.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::open`].
+    pub fn open_by_any(text: &str, keys: &[VerifierKey]) -> Result<Self, CheckpointError> {
+        let opened = note::open(text, keys).map_err(CheckpointError::Note)?;
+        let checkpoint = Self::parse_body(opened.text).ok_or(CheckpointError::Malformed)?;
+        if opened.signed_by.iter().any(|key| key.name() == checkpoint.origin) {
+            return Ok(checkpoint);
+        }
+        let expected = opened.signed_by.first().map(|key| key.name().to_owned()).unwrap_or_default();
+        Err(CheckpointError::Origin { expected, found: checkpoint.origin })
+    }
+
+    /// Reads the three lines of a note text that someone else has verified.
+    pub(super) fn parse_body(body: &str) -> Option<Self> {
         let mut lines = body.lines();
         let (origin, size, root) = (lines.next()?.to_owned(), lines.next()?.parse().ok()?, lines.next()?);
         let checkpoint = Self { origin, size, root: Hash::parse(root).ok()? };

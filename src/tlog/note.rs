@@ -38,27 +38,42 @@ pub enum KeyError {
     #[error("a key name must not be empty nor contain spaces, control characters or a plus")]
     Name,
     /// Not of the form `name+id+key`.
-    #[error("malformed key: expected a note key of type Ed25519")]
+    #[error("malformed key: expected a note key, name+hash+base64")]
     Malformed,
+    /// A key for another type of signature.
+    #[error("the key is {}, but {} is needed here", called(*.found), called(*.wanted))]
+    Type {
+        /// Type byte that is needed.
+        wanted: u8,
+        /// Type byte of the key.
+        found: u8,
+    },
     /// The id in the text is not the id of the key.
     #[error("the key and its id do not belong together")]
     Id,
 }
 
-/// A public key with its name. Text form: `name+hex8+base64(0x01 ‖ key)`.
+/// A public key with its name, for one type of signature. Text form: `name+hex8+base64(type ‖ key)`,
+/// where the id is the first 4 bytes of SHA-256(name ‖ 0x0A ‖ type ‖ key).
 #[derive(Clone, PartialEq, Eq)]
-pub struct VerifierKey {
+pub struct PublicKey<const TYPE: u8> {
     name: String,
     id: [u8; 4],
     public: [u8; KEY_BYTES],
 }
 
 /// A private key with its name. Wiped on drop, silent in `Debug`, not `Clone`.
-pub struct Signer {
-    verifier: VerifierKey,
+pub struct PrivateKey<const TYPE: u8> {
+    verifier: PublicKey<TYPE>,
     seed: Zeroizing<[u8; KEY_BYTES]>,
     pair: Ed25519KeyPair,
 }
+
+/// Verifies the signatures of a log, or of whoever signs plain notes.
+pub type VerifierKey = PublicKey<TYPE_ED25519>;
+
+/// Signs plain notes, such as a log's checkpoints.
+pub type Signer = PrivateKey<TYPE_ED25519>;
 
 /// A note whose signatures have been verified.
 #[derive(Debug, PartialEq, Eq)]
@@ -86,19 +101,14 @@ pub fn sign(text: &str, signers: &[&Signer]) -> Result<String, NoteError> {
 /// # Errors
 /// [`NoteError`] if it is malformed, if a trusted key's signature is wrong, or if there is none.
 pub fn open<'n, 'k>(note: &'n str, keys: &'k [VerifierKey]) -> Result<Opened<'n, 'k>, NoteError> {
-    check_characters(note)?;
-    let (text, lines) = split(note)?;
+    let (text, signatures) = parts(note)?;
     let mut signed_by: Vec<&VerifierKey> = Vec::new();
-    for (count, line) in lines.lines().enumerate() {
-        if count == SIGNATURES_MAX {
-            return Err(NoteError::TooManySignatures);
-        }
-        let signature = Signature::parse(line).ok_or(NoteError::Malformed("a signature line cannot be read"))?;
-        let Some(key) = keys.iter().find(|key| key.name == signature.name && key.id == signature.id) else { continue };
+    for signature in signatures {
+        let Some(key) = keys.iter().find(|key| key.is_named_by(&signature)) else { continue };
         if signed_by.contains(&key) {
             continue;
         }
-        if !key.verifies(text, &signature.bytes) {
+        if !key.verifies(text.as_bytes(), &signature.bytes) {
             return Err(NoteError::BadSignature(key.name.clone()));
         }
         signed_by.push(key);
@@ -106,7 +116,23 @@ pub fn open<'n, 'k>(note: &'n str, keys: &'k [VerifierKey]) -> Result<Opened<'n,
     if signed_by.is_empty() { Err(NoteError::Unsigned) } else { Ok(Opened { text, signed_by }) }
 }
 
-impl Signer {
+/// Text and signatures of a note, none of them verified.
+pub(super) fn parts(note: &str) -> Result<(&str, Vec<Signature<'_>>), NoteError> {
+    check_characters(note)?;
+    let (text, lines) = split(note)?;
+    Ok((text, signatures(lines)?))
+}
+
+/// Signature lines, none of them verified.
+pub(super) fn signatures(lines: &str) -> Result<Vec<Signature<'_>>, NoteError> {
+    if lines.lines().nth(SIGNATURES_MAX).is_some() {
+        return Err(NoteError::TooManySignatures);
+    }
+    let read = |line| Signature::parse(line).ok_or(NoteError::Malformed("a signature line cannot be read"));
+    lines.lines().map(read).collect()
+}
+
+impl<const TYPE: u8> PrivateKey<TYPE> {
     /// Makes the key pair of a 32-byte secret seed, which must come from a strong random source.
     ///
     /// # Errors
@@ -115,31 +141,31 @@ impl Signer {
         let seed = Zeroizing::new(seed);
         let pair = Ed25519KeyPair::from_seed_unchecked(seed.as_slice()).map_err(|_| KeyError::Malformed)?;
         let public = pair.public_key().as_ref().try_into().map_err(|_| KeyError::Malformed)?;
-        Ok(Self { verifier: VerifierKey::new(name, public)?, seed, pair })
+        Ok(Self { verifier: PublicKey::new(name, public)?, seed, pair })
     }
 
-    /// Reads the text form `PRIVATE+KEY+name+hex8+base64(0x01 ‖ seed)`.
+    /// Reads the text form `PRIVATE+KEY+name+hex8+base64(type ‖ seed)`.
     ///
     /// # Errors
     /// [`KeyError`]; it never repeats the text.
     pub fn parse(text: &str) -> Result<Self, KeyError> {
         let rest = text.strip_prefix(PRIVATE_PREFIX).ok_or(KeyError::Malformed)?;
-        let KeyText { name, id, seed_or_public } = KeyText::parse(rest)?;
+        let KeyText { name, id, seed_or_public } = KeyText::parse(rest, TYPE)?;
         let signer = Self::generate(name, *seed_or_public)?;
         if signer.verifier.id == id { Ok(signer) } else { Err(KeyError::Id) }
     }
 
-    /// The text form, to be kept where only the log can read it.
+    /// The text form, to be kept where only its owner can read it.
     #[must_use]
     pub fn to_text(&self) -> Zeroizing<String> {
-        let VerifierKey { name, id, .. } = &self.verifier;
-        let key = Zeroizing::new(STANDARD.encode(Zeroizing::new(typed(&self.seed))));
+        let PublicKey { name, id, .. } = &self.verifier;
+        let key = Zeroizing::new(STANDARD.encode(Zeroizing::new(typed(TYPE, &self.seed))));
         Zeroizing::new(format!("{PRIVATE_PREFIX}{name}+{:08x}+{}", u32::from_be_bytes(*id), key.as_str()))
     }
 
     /// The key that verifies what this one signs.
     #[must_use]
-    pub fn verifier(&self) -> VerifierKey {
+    pub fn verifier(&self) -> PublicKey<TYPE> {
         self.verifier.clone()
     }
 
@@ -149,26 +175,37 @@ impl Signer {
         &self.verifier.name
     }
 
-    fn signature_line(&self, text: &str) -> String {
-        let VerifierKey { name, id, .. } = &self.verifier;
-        let signature = [id, self.pair.sign(text.as_bytes()).as_ref()].concat();
-        format!("{LINE_START}{name} {}\n", STANDARD.encode(signature))
+    /// The bare signature over a message.
+    pub(super) fn sign_bytes(&self, message: &[u8]) -> impl AsRef<[u8]> + use<TYPE> {
+        self.pair.sign(message)
+    }
+
+    /// A signature line with these bytes behind the key's id.
+    pub(super) fn line(&self, signature: &[u8]) -> String {
+        let PublicKey { name, id, .. } = &self.verifier;
+        format!("{LINE_START}{name} {}\n", STANDARD.encode([id, signature].concat()))
     }
 }
 
-impl fmt::Debug for Signer {
+impl Signer {
+    fn signature_line(&self, text: &str) -> String {
+        self.line(self.sign_bytes(text.as_bytes()).as_ref())
+    }
+}
+
+impl<const TYPE: u8> fmt::Debug for PrivateKey<TYPE> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Signer({}, redacted)", self.verifier)
     }
 }
 
-impl VerifierKey {
+impl<const TYPE: u8> PublicKey<TYPE> {
     /// Reads the text form.
     ///
     /// # Errors
     /// [`KeyError`] for other forms, other key types and ids that are not those of the key.
     pub fn parse(text: &str) -> Result<Self, KeyError> {
-        let KeyText { name, id, seed_or_public } = KeyText::parse(text)?;
+        let KeyText { name, id, seed_or_public } = KeyText::parse(text, TYPE)?;
         let key = Self::new(name, *seed_or_public)?;
         if key.id == id { Ok(key) } else { Err(KeyError::Id) }
     }
@@ -183,29 +220,39 @@ impl VerifierKey {
         if !is_key_name(name) {
             return Err(KeyError::Name);
         }
-        let [a, b, c, d, ..] = sha256(&[name.as_bytes(), b"\n", &typed(&public)]);
+        let [a, b, c, d, ..] = sha256(&[name.as_bytes(), b"\n", &typed(TYPE, &public)]);
         Ok(Self { name: name.to_owned(), id: [a, b, c, d], public })
     }
 
-    fn verifies(&self, text: &str, signature: &[u8]) -> bool {
-        UnparsedPublicKey::new(&ED25519, self.public).verify(text.as_bytes(), signature).is_ok()
+    /// The bare public key: two keys of other names that share it are the same key.
+    pub(super) fn bytes(&self) -> &[u8; KEY_BYTES] {
+        &self.public
+    }
+
+    /// Whether a signature line claims to be by this key.
+    pub(super) fn is_named_by(&self, signature: &Signature<'_>) -> bool {
+        self.name == signature.name && self.id == signature.id
+    }
+
+    pub(super) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
+        UnparsedPublicKey::new(&ED25519, self.public).verify(message, signature).is_ok()
     }
 }
 
-impl fmt::Display for VerifierKey {
+impl<const TYPE: u8> fmt::Display for PublicKey<TYPE> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let id = u32::from_be_bytes(self.id);
-        write!(f, "{}+{id:08x}+{}", self.name, STANDARD.encode(typed(&self.public)))
+        write!(f, "{}+{id:08x}+{}", self.name, STANDARD.encode(typed(TYPE, &self.public)))
     }
 }
 
-impl fmt::Debug for VerifierKey {
+impl<const TYPE: u8> fmt::Debug for PublicKey<TYPE> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
 }
 
-/// `name+hex8+base64(0x01 ‖ 32 bytes)`, public or private.
+/// `name+hex8+base64(type ‖ 32 bytes)`, public or private.
 struct KeyText<'t> {
     name: &'t str,
     id: [u8; 4],
@@ -213,14 +260,17 @@ struct KeyText<'t> {
 }
 
 impl<'t> KeyText<'t> {
-    fn parse(text: &'t str) -> Result<Self, KeyError> {
+    fn parse(text: &'t str, wanted: u8) -> Result<Self, KeyError> {
         let mut parts = text.splitn(3, '+');
         let mut next = || parts.next().ok_or(KeyError::Malformed);
         let (name, id, key) = (next()?, next()?, next()?);
         let is_hex = id.len() == 8 && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
         let id = u32::from_str_radix(id, 16).ok().filter(|_| is_hex).ok_or(KeyError::Malformed)?;
         let key = Zeroizing::new(STANDARD.decode(key).map_err(|_| KeyError::Malformed)?);
-        let Some((&TYPE_ED25519, key)) = key.split_first() else { return Err(KeyError::Malformed) };
+        let (found, key) = key.split_first().ok_or(KeyError::Malformed)?;
+        if *found != wanted {
+            return Err(KeyError::Type { wanted, found: *found });
+        }
         let seed_or_public = Zeroizing::new(key.try_into().map_err(|_| KeyError::Malformed)?);
         Ok(Self { name, id: id.to_be_bytes(), seed_or_public })
     }
@@ -233,10 +283,10 @@ pub(super) fn seal(text: &str, signers: &[&Signer]) -> String {
 }
 
 /// One signature line: `— name base64(id ‖ signature)`.
-struct Signature<'n> {
-    name: &'n str,
+pub(super) struct Signature<'n> {
+    pub(super) name: &'n str,
     id: [u8; 4],
-    bytes: Vec<u8>,
+    pub(super) bytes: Vec<u8>,
 }
 
 impl<'n> Signature<'n> {
@@ -268,15 +318,27 @@ fn is_key_name(name: &str) -> bool {
     !name.is_empty() && !name.contains(|c: char| c.is_whitespace() || c.is_control() || c == '+')
 }
 
+/// What people call a key of this type.
+fn called(key_type: u8) -> String {
+    match key_type {
+        TYPE_ED25519 => "a log's key (Ed25519)".into(),
+        TYPE_COSIGNATURE => "a witness's key (Ed25519 cosignature)".into(),
+        other => format!("of a type that is not known here ({other:#04x})"),
+    }
+}
+
 /// A key behind its type byte.
-fn typed(key: &[u8; KEY_BYTES]) -> [u8; KEY_BYTES + 1] {
-    let mut bytes = [TYPE_ED25519; KEY_BYTES + 1];
+fn typed(key_type: u8, key: &[u8; KEY_BYTES]) -> [u8; KEY_BYTES + 1] {
+    let mut bytes = [key_type; KEY_BYTES + 1];
     bytes.iter_mut().skip(1).zip(key).for_each(|(place, byte)| *place = *byte);
     bytes
 }
 
 const KEY_BYTES: usize = 32;
-const TYPE_ED25519: u8 = 0x01;
+/// Type byte of keys that sign notes (C2SP signed-note).
+pub const TYPE_ED25519: u8 = 0x01;
+/// Type byte of keys that cosign checkpoints (C2SP tlog-cosignature).
+pub const TYPE_COSIGNATURE: u8 = 0x04;
 const PRIVATE_PREFIX: &str = "PRIVATE+KEY+";
 const LINE_START: &str = "\u{2014} ";
 

@@ -103,6 +103,12 @@ impl Plan {
         Ok(Self(ranges))
     }
 
+    /// One hash: the root of the tree of the first `size` leaves.
+    #[must_use]
+    pub fn root(size: u64) -> Self {
+        Self(std::iter::once(0..size).collect())
+    }
+
     /// The roots of the fewest perfect subtrees over a range of leaves, in order.
     #[must_use]
     pub fn subtrees(range: Range<u64>) -> Self {

@@ -15,4 +15,5 @@ mod repeats;
 mod vault_adapter;
 mod vault_faults;
 mod vault_policy;
+mod witness;
 pub(crate) mod world;

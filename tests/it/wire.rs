@@ -10,3 +10,4 @@ mod faces;
 mod public_log;
 mod signals;
 mod walk;
+mod witness;

@@ -54,6 +54,8 @@ pub struct Options {
     pub more_estate: String,
     /// More identities, as `name=spiffe://…`.
     pub more_identities: Vec<String>,
+    /// More of the broker's configuration, appended to the plain one.
+    pub more_config: String,
     /// Life of X.509-SVIDs, if not the issuer's own.
     pub x509_ttl_seconds: Option<u64>,
 }

@@ -733,7 +733,7 @@ pub struct Receipt {
     /// Openings of the entry's commitments that the caller may see.
     #[prost(message, repeated, tag = "3")]
     pub openings: ::prost::alloc::vec::Vec<Opening>,
-    /// False until a witness has cosigned the checkpoint.
+    /// Whether a quorum of witnesses cosigned the checkpoint in the proof; their cosignatures are in it.
     #[prost(bool, tag = "4")]
     pub witnessed: bool,
 }
@@ -1562,7 +1562,7 @@ pub mod issuance_service_server {
 /// Asks for the newest checkpoint.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetCheckpointRequest {}
-/// The newest checkpoint.
+/// The newest checkpoints.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetCheckpointResponse {
     /// C2SP signed checkpoint, UTF-8 text.
@@ -1571,6 +1571,10 @@ pub struct GetCheckpointResponse {
     /// Verifier key of the log (`name+hash+base64`), for convenience; get it elsewhere to trust it.
     #[prost(string, tag = "2")]
     pub verifier_key: ::prost::alloc::string::String,
+    /// The newest checkpoint that a quorum of witnesses cosigned, with their cosignatures (C2SP
+    /// tlog-cosignature); empty while there is none. It may cover fewer entries.
+    #[prost(string, tag = "3")]
+    pub cosigned_checkpoint: ::prost::alloc::string::String,
 }
 /// Asks for entries.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2767,7 +2771,8 @@ pub struct GetStatusResponse {
     /// Number of entries.
     #[prost(uint64, tag = "4")]
     pub log_size: u64,
-    /// Since when no witness has cosigned; the log's beginning while there are none.
+    /// Time of the first entry that no checkpoint covers which a quorum of witnesses cosigned; the log's
+    /// beginning while there is none. Not set when every entry is covered.
     #[prost(message, optional, tag = "5")]
     pub unwitnessed_since_time: ::core::option::Option<::prost_types::Timestamp>,
     /// Leases whose end is not proven.

@@ -66,9 +66,12 @@ impl EvidenceService for Evidence {
 impl Evidence {
     fn checkpoint(&self, request: &Request<v1::GetCheckpointRequest>) -> Outcome<v1::GetCheckpointResponse> {
         self.0.reader(request, CHECKPOINT)?;
+        // First the one that may be older: it must never look as if the log had shrunk.
+        let cosigned_checkpoint = self.0.world.witnessed.newest().map(|vouched| vouched.text.clone());
+        let cosigned_checkpoint = cosigned_checkpoint.unwrap_or_default();
         let checkpoint = self.0.view.published().checkpoint.clone();
         let verifier_key = self.0.world.journal.verifier_key().to_owned();
-        Ok(v1::GetCheckpointResponse { checkpoint, verifier_key })
+        Ok(v1::GetCheckpointResponse { checkpoint, verifier_key, cosigned_checkpoint })
     }
 
     async fn consistency(

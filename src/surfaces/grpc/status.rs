@@ -3,21 +3,17 @@
 use super::convert::timestamp;
 use super::desk::{Answer, Desk, Outcome};
 use super::pulse::Pulse;
-use crate::domain::base::Time;
-use crate::domain::reason::Denial;
 use crate::ports::EngineHealth;
 use crate::proto::v1;
 use crate::proto::v1::status_service_server::StatusService;
-use crate::services::publish;
+use crate::services::witnessed;
 use std::sync::Arc;
-use tokio::sync::OnceCell;
 use tonic::{Request, async_trait};
 
 /// The service.
 pub(super) struct Statuses {
     pub(super) desk: Desk,
     pub(super) pulse: Arc<Pulse>,
-    pub(super) begun: OnceCell<Time>,
 }
 
 const GET: &str = "leasehold.v1.StatusService/GetStatus";
@@ -32,7 +28,7 @@ impl StatusService for Statuses {
 impl Statuses {
     async fn status(&self, request: &Request<v1::GetStatusRequest>) -> Outcome<v1::GetStatusResponse> {
         self.desk.reader(request, GET)?;
-        let begun = *self.begun.get_or_try_init(|| self.beginning()).await?;
+        let unwitnessed_since = witnessed::unwitnessed_since(&self.desk.world).await?;
         let published = self.desk.view.published();
         let state = &published.state;
         let (trust, sentence) = self.pulse.trust();
@@ -43,7 +39,7 @@ impl Statuses {
             log_origin: state.broker.origin.clone(),
             log_verifier_key: self.desk.world.journal.verifier_key().into(),
             log_size: state.size,
-            unwitnessed_since_time: Some(timestamp(begun)),
+            unwitnessed_since_time: unwitnessed_since.map(timestamp),
             unproven_leases: count(state.unproven.len()),
             open_tasks: count(state.tasks.len()),
             open_leases: count(state.leases.len()),
@@ -52,12 +48,6 @@ impl Statuses {
             clock: Some(unless(self.pulse.clock_trouble())),
             log: Some(unless(self.pulse.log_trouble())),
         })
-    }
-
-    /// Time of the first entry: no witness has cosigned since.
-    async fn beginning(&self) -> Result<Time, Denial> {
-        let first = publish::page(&self.desk.world, 0, 1).await?.pop().ok_or_else(Denial::not_found)?;
-        Ok(publish::entry(&first)?.time)
     }
 }
 

@@ -56,8 +56,8 @@ fn keys_with_another_spelling_are_refused() {
         (format!("PeterNeumann+c74f20a4+{base64}"), KeyError::Id),
         (format!("PeterNeumanns+c74f20a3+{base64}"), KeyError::Id),
         (format!("PeterNeumann+c74f20a3+{base64}="), KeyError::Malformed),
-        (format!("PeterNeumann+c74f20a3+{}", &base64[4..]), KeyError::Malformed),
-        (format!("PeterNeumann+c74f20a3+{ecdsa}"), KeyError::Malformed),
+        (format!("PeterNeumann+c74f20a3+{}", &base64[..40]), KeyError::Malformed),
+        (format!("PeterNeumann+c74f20a3+{ecdsa}"), KeyError::Type { wanted: TYPE_ED25519, found: 2 }),
         (format!("{GO_VKEY}\n"), KeyError::Malformed),
     ];
     for (text, error) in table {

@@ -1,6 +1,7 @@
 //! The real journal on the real store, and proposers who each wait until their entry is durable.
 
 use anyhow::{Context as _, Result};
+use leasehold::adapters::shelf::FileShelf;
 use leasehold::adapters::sqlite::SqliteStore;
 use leasehold::domain::base::Time;
 use leasehold::domain::entry::Body;
@@ -41,6 +42,8 @@ impl Through {
     /// `now`: not before the last entry of the log.
     pub(crate) async fn start(file: &Path, now: Time) -> Result<Self> {
         let parts = Parts {
+            shelf: Arc::new(FileShelf::beside(file)?),
+            vouched: None,
             store: Arc::new(SqliteStore::open(file)?),
             clock: Arc::new(Still(now)),
             signer: crate::story::signer()?,

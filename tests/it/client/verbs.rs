@@ -77,6 +77,8 @@ async fn evidence_is_printed_as_files_and_lines() {
     let desk = Desk::open().await;
     let checkpoint = desk.run(&["evidence", "checkpoint"]).await;
     assert_eq!(checkpoint.data, "leasehold.example.org/prod\n42\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n");
+    let cosigned = desk.run(&["evidence", "checkpoint", "--cosigned"]).await;
+    assert!(cosigned.data.starts_with("leasehold.example.org/prod\n40\n"), "{cosigned:?}");
     let receipt = desk.run(&["evidence", "receipt", "41"]).await;
     assert!(receipt.data.starts_with("c2sp.org/tlog-proof@v1\nindex 41\n\n"), "{receipt:?}");
     assert!(receipt.talk.contains("unwitnessed"), "{receipt:?}");

@@ -5,6 +5,7 @@ use clap::Parser as _;
 use leasehold::app::cli::Cli;
 use leasehold::app::config::Config;
 use leasehold::domain::estate::Document;
+use leasehold::tlog::policy::Policy;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::Command;
@@ -12,13 +13,14 @@ use std::{env, fs};
 
 const CONFIGURATION: &str = "docs/configuration.md";
 /// Pages with command lines to type.
-const PAGES: [&str; 6] = [
+const PAGES: [&str; 7] = [
     "README.md",
     "docs/configuration.md",
     "docs/evidence-format.md",
     "docs/limits.md",
     "docs/operations.md",
     "docs/walks/life-of-an-entry.md",
+    "docs/witness.md",
 ];
 
 #[test]
@@ -36,6 +38,17 @@ fn the_example_of_an_estate_is_read_and_has_every_key() {
     assert_eq!(document.items().credentials.len(), 4);
     assert_eq!(keys(&example, 2), rows("## estate.toml"));
     assert!(Document::parse(&example.replace("sensitivity", "sensitvity")).is_err());
+}
+
+#[test]
+fn the_example_of_a_policy_is_one_and_asks_for_two_of_three() {
+    let page = read("docs/witness.md");
+    let example = page.split("```text\n").nth(1).unwrap().split("```").next().unwrap();
+    let policy = Policy::parse(example.as_bytes()).unwrap();
+    assert_eq!((policy.logs().len(), policy.witnesses().len()), (1, 3));
+    let met_by = |names: &[&str]| policy.is_met_by(|witness| names.contains(&witness.name.as_str()));
+    assert!(met_by(&["auditors", "partner"]) && !met_by(&["auditors"]));
+    assert!(policy.witnesses().iter().all(|witness| witness.url.is_some()), "the broker needs to reach them");
 }
 
 #[test]

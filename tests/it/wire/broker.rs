@@ -4,6 +4,7 @@ use super::engine::{MemoryEngine, NoProbe};
 use crate::fixtures::forge::Identity;
 use crate::fixtures::ports::{TestClock, TestEntropy};
 use crate::fixtures::world::{WORKLOAD, World as Grounds, connect};
+use crate::sim::shelf::SimShelf;
 use hyper_util::rt::TokioIo;
 use leasehold::adapters::spire::ClientCertificate;
 use leasehold::adapters::sqlite::SqliteStore;
@@ -27,6 +28,7 @@ use leasehold::services::journal::{Journal, Parts};
 use leasehold::services::renew::Renew;
 use leasehold::services::tokens::Tokens;
 use leasehold::services::view::View;
+use leasehold::services::witnessed::Witnessed;
 use leasehold::surfaces::grpc::{self, GrpcParts};
 use leasehold::surfaces::tls::{Door, DoorLimits, Registry};
 use leasehold::tlog::note::Signer;
@@ -83,27 +85,33 @@ pub(super) struct Broker {
     pub(super) address: SocketAddr,
     requests: AtomicU64,
     _stop: DropGuard,
-    _folder: tempfile::TempDir,
+    pub(super) folder: tempfile::TempDir,
 }
 
 impl Broker {
     /// With an empty estate: only the bootstrap operator may do anything.
     pub(super) async fn new() -> Self {
+        Self::over(tempfile::tempdir().unwrap(), Witnessed::default()).await
+    }
+
+    /// Over the log in this folder, which may be there already and is not asked whence it comes.
+    pub(super) async fn over(folder: tempfile::TempDir, witnessed: Witnessed) -> Self {
         let grounds = Grounds::new().await;
-        let folder = tempfile::tempdir().unwrap();
         let clock: Arc<TestClock> = Arc::clone(&grounds.clock);
         let store: Arc<dyn LogStore> = Arc::new(SqliteStore::open(&folder.path().join("log.db")).unwrap());
-        let signer = Signer::generate("leasehold.test/wire", [7; 32]).unwrap();
+        let signer = log_key();
         let key = signer.verifier().to_string();
         let operator = SpiffeId::parse(OPERATOR).unwrap();
         let parts = Parts {
             store: Arc::clone(&store),
+            shelf: Arc::new(SimShelf::default()),
             clock: clock.clone(),
             signer,
             judge: Arc::new(BuiltInRules),
             bootstrap: vec![operator.clone()],
             mode: "dev",
             engine_request_seconds_max: 2,
+            vouched: None,
         };
         let (journal, writer) = Journal::start(parts).await.unwrap();
         grounds.tasks.spawn(writer);
@@ -115,12 +123,13 @@ impl Broker {
             store,
             engine: engine.clone(),
             probe: Arc::new(NoProbe),
+            witnessed,
             tracker: grounds.tasks.clone(),
         };
         let stop = CancellationToken::new();
         let address = open(&grounds, &world, operator, &stop).await;
         let (requests, guard) = (AtomicU64::new(1), stop.clone().drop_guard());
-        Self { grounds, world, engine, key, stop, address, requests, _stop: guard, _folder: folder }
+        Self { grounds, world, engine, key, stop, address, requests, _stop: guard, folder }
     }
 
     /// With the estate of the tests in force.
@@ -204,6 +213,11 @@ impl Broker {
         let stored = self.world.store.entries(0, 10_000).await.unwrap();
         stored.iter().map(|stored| Entry::read(&stored.bytes).unwrap()).collect()
     }
+}
+
+/// The key of every log in these tests.
+pub(super) fn log_key() -> Signer {
+    Signer::generate("leasehold.test/wire", [7; 32]).unwrap()
 }
 
 /// The reason code of a refusal.

@@ -104,7 +104,8 @@ operators = ["spiffe://example.org/people/platform-lead"]
 address = "{engine}"
 max_request_duration = "2s"
 auth = {{ jwt = {{ mount = "jwt", role = "leasehold", audience = "vault" }} }}
-"#
+{}"#,
+        options.more_config
     );
     write(folder, "leasehold.toml", &text)
 }

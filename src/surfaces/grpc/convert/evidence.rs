@@ -109,13 +109,13 @@ pub(in crate::surfaces::grpc) fn shown(shown: Shown, sight: Sight) -> v1::Stream
     }
 }
 
-/// A receipt. No witness has cosigned: there are none yet.
+/// A receipt.
 pub(in crate::surfaces::grpc) fn receipt(proven: Proven) -> v1::Receipt {
     v1::Receipt {
         proof: proven.receipt.to_text(),
         entry: proven.entry,
         openings: proven.openings.into_iter().map(opening).collect(),
-        witnessed: false,
+        witnessed: proven.witnessed,
     }
 }
 

@@ -43,7 +43,10 @@ impl EvidenceService for Fake {
     async fn get_checkpoint(&self, _: Request<GetCheckpointRequest>) -> Answer<GetCheckpointResponse> {
         drop(self.enter("get_checkpoint", "")?);
         let checkpoint = "leasehold.example.org/prod\n42\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n".into();
-        Ok(Response::new(GetCheckpointResponse { checkpoint, verifier_key: "leasehold.example.org/prod+1+x".into() }))
+        let cosigned_checkpoint =
+            "leasehold.example.org/prod\n40\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n".into();
+        let verifier_key = "leasehold.example.org/prod+1+x".into();
+        Ok(Response::new(GetCheckpointResponse { checkpoint, verifier_key, cosigned_checkpoint }))
     }
 
     async fn stream_entries(&self, request: Request<StreamEntriesRequest>) -> Answer<Self::StreamEntriesStream> {

@@ -1,0 +1,6 @@
+//! The witness process, as a stranger's log meets it: HTTP, files, signals.
+
+mod adapter;
+pub(crate) mod process;
+mod protocol;
+mod starting;
