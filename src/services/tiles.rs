@@ -5,6 +5,7 @@
 
 use super::World;
 use super::journal::Published;
+use super::witnessed::Witnessed;
 use crate::domain::reason::{Denial, Reason};
 use crate::ports::LogStore;
 use crate::tlog::hash::HASH_BYTES;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 pub struct PublicLog {
     store: Arc<dyn LogStore>,
     published: Arc<dyn Fn() -> Arc<Published> + Send + Sync>,
+    witnessed: Witnessed,
 }
 
 impl PublicLog {
@@ -24,18 +26,23 @@ impl PublicLog {
     #[must_use]
     pub fn of(world: &World) -> Self {
         let journal = world.journal.clone();
-        Self::new(Arc::clone(&world.store), move || journal.published())
+        let log = Self::new(Arc::clone(&world.store), move || journal.published());
+        Self { witnessed: world.witnessed.clone(), ..log }
     }
 
     /// The log in `store`, as far as `published` says.
     pub fn new(store: Arc<dyn LogStore>, published: impl Fn() -> Arc<Published> + Send + Sync + 'static) -> Self {
-        Self { store, published: Arc::new(published) }
+        Self { store, published: Arc::new(published), witnessed: Witnessed::default() }
     }
 
-    /// The newest checkpoint that is shown: a signed note, as it is served.
+    /// The newest checkpoint that is shown: a signed note, as it is served. Where witnesses vouch for the
+    /// log it is the newest that enough of them cosigned: what a stranger can believe, if a little older.
     #[must_use]
     pub fn checkpoint(&self) -> String {
-        (self.published)().checkpoint.clone()
+        match self.witnessed.newest() {
+            Some(vouched) => vouched.text.clone(),
+            None => (self.published)().checkpoint.clone(),
+        }
     }
 
     /// The bytes behind a path; `None` if the published log does not reach so far.
