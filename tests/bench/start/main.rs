@@ -8,7 +8,7 @@
 
 mod grow;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use grow::{Grower, signer};
 use leasehold::adapters::shelf::FileShelf;
 use leasehold::adapters::sqlite::SqliteStore;
@@ -20,7 +20,7 @@ use leasehold::services::journal::{Journal, Parts};
 use leasehold::services::snapshot::spacing;
 use rustix::time::{ClockId, clock_gettime};
 use std::path::Path;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use xtask::figures::Figure;
@@ -39,6 +39,7 @@ struct Case {
 const CASES: [Case; 2] =
     [Case { name: "10k", leases: 10_000, bound: 100.0 }, Case { name: "1m", leases: 1_000_000, bound: 3_000.0 }];
 const STARTS: usize = 5;
+const AFRESH: &str = "afresh";
 
 fn main() -> ExitCode {
     match bench() {
@@ -55,6 +56,11 @@ fn bench() -> Result<()> {
     let more = words.iter().find_map(|word| word.parse().ok()).unwrap_or(0);
     let named = CASES.iter().any(|case| words.iter().any(|word| word == case.name));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    if let [word, log, hours] = words.as_slice()
+        && word == AFRESH
+    {
+        return runtime.block_on(be_afresh(Path::new(log), hours.parse()?));
+    }
     for case in CASES.iter().filter(|case| !named || words.iter().any(|word| word == case.name)) {
         runtime.block_on(measure(case, more))?;
     }
@@ -80,11 +86,8 @@ async fn measure(case: &Case, more: u64) -> Result<()> {
     grower.filler(tail).await?;
     drop(grower);
     let mut starts = Vec::new();
-    let mut after = grow::last();
-    for _ in 0..STARTS {
-        // The clock of a start goes on from the last entry, as in the broker.
-        after = after.plus(Span::from_seconds(3_600));
-        starts.push(start(&log, after).await?.1);
+    for number in 0..STARTS {
+        starts.push(start_afresh(&log, number)?);
     }
     starts.sort_by(|one, other| one.wall.total_cmp(&other.wall));
     figure(case, "tail", tail as f64, "entries", None);
@@ -99,6 +102,28 @@ fn parts_of_it(case: &Case, state: &State) -> Result<()> {
     let mut read = State::default();
     timed(|| State::of_snapshot(&bytes).map(|state| read = state))?.print(case, "read_state", None);
     anyhow::ensure!(read == *state, "another state was read");
+    Ok(())
+}
+
+/// In a process of its own, as every broker starts: with memory that nobody has touched before.
+fn start_afresh(log: &Path, number: usize) -> Result<Took> {
+    let hours = (number + 1).to_string();
+    let child = Command::new(std::env::current_exe()?).args([AFRESH.as_ref(), log, hours.as_ref()]).output()?;
+    let said = String::from_utf8(child.stdout)?;
+    let mut numbers = said.split_whitespace().map(str::parse);
+    let (Some(Ok(wall)), Some(Ok(work))) = (numbers.next(), numbers.next()) else {
+        bail!("no start: {}", String::from_utf8_lossy(&child.stderr))
+    };
+    Ok(Took { wall, work })
+}
+
+/// What that process does.
+async fn be_afresh(log: &Path, hours: u64) -> Result<()> {
+    // The clock of a start goes on from the last entry, as in the broker.
+    let after = grow::last().plus(Span::from_seconds(3_600 * hours));
+    let (journal, took) = start(log, after).await?;
+    anyhow::ensure!(journal.snapshot_size() > 0, "the start did not use the snapshot");
+    println!("{} {}", took.wall, took.work);
     Ok(())
 }
 
