@@ -12,7 +12,7 @@ use tokio_util::task::TaskTracker;
 
 /// Entries after which a new snapshot is taken.
 pub const SNAPSHOT_EVERY: u64 = 8_192;
-/// A large state is written less often: after as many entries as this part of what it holds.
+/// A large state is written less often: after as many entries as this part of what is open.
 const STATE_PART: u64 = 16;
 /// A stop waits no longer for the last snapshot: without it the next start reads more entries.
 const LAST_MAX: Duration = Duration::from_secs(5);
@@ -79,6 +79,6 @@ fn due(state: &State, tried: u64) -> Option<u64> {
 /// How many entries come between two snapshots of a state like this one.
 #[must_use]
 pub fn spacing(state: &State) -> u64 {
-    let held = (state.leases.len() + state.tasks.len() + state.requests.len()) as u64;
-    SNAPSHOT_EVERY.max(held / STATE_PART)
+    let open = (state.leases.len() + state.tasks.len()) as u64;
+    SNAPSHOT_EVERY.max(open / STATE_PART)
 }
