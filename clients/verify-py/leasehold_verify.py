@@ -18,7 +18,7 @@ from forms import (
     TYPES, Fields, Form, Malformed, base64url, check_entry, hash_text, list_of, mapping, number, parse, record, sha256,
     some, text, unbase64, word, write,
 )
-from notes import Checkpoint, Policy, WrongWitness, check_witnesses, open_checkpoint
+from notes import Checkpoint, Policy, WrongWitness, check_witnesses, open_checkpoint, unknown_names
 
 FORM = "leasehold-bundle/2"
 COMPLAINTS_MAX = 100
@@ -38,6 +38,8 @@ class Verifier:
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
         self.checkpoint: Optional[Checkpoint] = None
+        self.witnesses: List[str] = []
+        self.unknown: List[str] = []
         self.size = 0
         self.peaks: List[Tuple[int, bytes]] = []  # perfect subtrees from the left: leaves, hash
         self.is_readable = True
@@ -68,7 +70,8 @@ class Verifier:
         self.selection = head.get("selection")
         try:
             self.checkpoint = open_checkpoint(head["checkpoint"], self.policy)
-            check_witnesses(head["checkpoint"], self.policy)
+            self.unknown = unknown_names(head["checkpoint"], self.policy)
+            self.witnesses = check_witnesses(head["checkpoint"], self.policy)
         except WrongWitness as error:
             self.complain(None, "witness", error)
         except Malformed as error:
@@ -195,6 +198,8 @@ class Verifier:
             "whole": self.is_whole,
             "complete": self.complete,
             "root": write_hash(self.root()),
+            "witnesses": self.witnesses,
+            "unknown_signatures": self.unknown,
             "types": dict(sorted(self.types.items())),
             "openings": self.openings,
             "leases": leases,

@@ -176,8 +176,8 @@ def open_checkpoint(note: str, policy: Policy) -> Checkpoint:
     return checkpoint
 
 
-def check_witnesses(note: str, policy: Policy) -> None:
-    """Law `witness`, on a note that was opened."""
+def check_witnesses(note: str, policy: Policy) -> List[str]:
+    """Law `witness`, on a note that was opened. Gives the names of those who cosigned, as the policy has them."""
     body, signatures = split_note(note)
     cosigned = set()
     for signature in signatures:
@@ -191,6 +191,13 @@ def check_witnesses(note: str, policy: Policy) -> None:
         cosigned.add(name)
     if not policy.is_met(cosigned):
         raise WrongWitness(f"the quorum is not met: {len(cosigned)} known witnesses cosigned")
+    return [name.decode("utf-8", "replace") for name in policy.witnesses if name in cosigned]
+
+
+def unknown_names(note: str, policy: Policy) -> List[str]:
+    """Who else signed: key names that the policy does not know."""
+    known = [*policy.logs, *policy.witnesses.values()]
+    return [it.name for it in split_note(note)[1] if not any(it.is_of(key) for key in known)]
 
 
 def split_note(note: str) -> Tuple[str, List[Signature]]:

@@ -9,7 +9,8 @@ use leasehold::audit;
 use leasehold::tlog::checkpoint::Checkpoint;
 use leasehold::tlog::hash::{Hash, node_hash};
 use leasehold::tlog::leaf_hash;
-use leasehold::tlog::note::{Signer, VerifierKey};
+use leasehold::tlog::note::Signer;
+use leasehold::tlog::policy::Policy;
 use leasehold::tlog::tree::Edge;
 use serde_json::{Map, Value, json};
 use std::ops::Range;
@@ -49,8 +50,7 @@ pub(super) fn verdict(bundle: &[u8], keys: &[u8]) -> Verdict {
 
 /// Our own verifier's report.
 pub(super) fn report(bundle: &[u8], keys: &[u8]) -> audit::Report {
-    let key = VerifierKey::parse(std::str::from_utf8(keys).unwrap().trim()).unwrap();
-    audit::verify(bundle, &key)
+    audit::verify(bundle, Policy::parse(keys).unwrap())
 }
 
 /// The key of every log here.

@@ -1,7 +1,8 @@
-//! Trust policies and cosignatures, as the verifier in Python judges them: by hand from C2SP tlog-policy and
-//! tlog-cosignature, with keys made here.
+//! Trust policies and cosignatures, made by hand from C2SP tlog-policy and tlog-cosignature with keys made here:
+//! what both verifiers must say of them.
 
 use super::bundles::{Base, Log, head};
+use super::judged;
 use super::mutations::Case;
 use super::python::Python;
 use aws_lc_rs::digest::{SHA256, digest};
@@ -41,8 +42,8 @@ impl Witness {
 }
 
 #[test]
-fn python_asks_for_the_quorum_and_for_right_cosignatures() {
-    let Some(mut python) = Python::start() else { return };
+fn both_ask_for_the_quorum_and_for_right_cosignatures() {
+    let mut python = Python::start();
     let log = Log::golden().base();
     let golden: Value = serde_json::from_slice(&log.lines[0]).unwrap();
     let note = golden["checkpoint"].as_str().unwrap();
@@ -78,6 +79,6 @@ fn python_asks_for_the_quorum_and_for_right_cosignatures() {
         let base = Base { lines: log.lines.clone(), keys };
         let middle = head(&format!("{note}{lines}"), None);
         let case = Case { head: None, keep: 0, middle, resume: 1, what: String::new() };
-        assert_eq!(python.verdicts(&base, &[case]), [verdict], "quorum {quorum}:\n{lines}");
+        assert_eq!(judged(&mut python, &base, &[case]), [verdict], "quorum {quorum}:\n{lines}");
     }
 }
