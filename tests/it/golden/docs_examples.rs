@@ -13,7 +13,7 @@ use std::{env, fs};
 
 const CONFIGURATION: &str = "docs/configuration.md";
 /// Pages with command lines to type.
-const PAGES: [&str; 7] = [
+const PAGES: [&str; 8] = [
     "README.md",
     "docs/auditing.md",
     "docs/configuration.md",
