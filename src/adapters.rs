@@ -4,6 +4,7 @@ pub mod index;
 pub mod kept_file;
 mod outgoing_tls;
 pub mod probes;
+pub mod shelf;
 pub mod spire;
 pub mod sqlite;
 pub mod system;

@@ -10,6 +10,7 @@ pub mod keepsake;
 pub mod log_store;
 pub mod probe;
 pub mod secret_engine;
+pub mod shelf;
 pub mod survey;
 pub mod trust_source;
 pub mod witness;
@@ -25,6 +26,7 @@ pub use secret_engine::{
     Accessor, EngineHealth, EngineLease, MadeToken, MintOrder, MintOutcome, Minted, RevocationProof, SecretEngine,
     TokenSpec,
 };
+pub use shelf::Shelf;
 pub use survey::Surveyor;
 pub use trust_source::{TrustSource, TrustStanding, TrustTrouble, TrustTroubleKind};
 pub use witness::{Witness, WitnessAnswer};

@@ -16,6 +16,7 @@ pub mod publish;
 pub mod receipt;
 pub mod refusals;
 pub mod renew;
+pub mod snapshot;
 pub mod tiles;
 pub mod tokens;
 pub mod trace;

@@ -7,6 +7,7 @@ use super::config::{Config, Log};
 use super::{log_key, log_trouble, public_log, witnessing};
 use crate::adapters::index::SqliteIndex;
 use crate::adapters::probes::{DsnSupplier, PostgresProbe};
+use crate::adapters::shelf::FileShelf;
 use crate::adapters::spire::{ClientCertificate, SpireOptions, SpireTrust, TrustPolicy};
 use crate::adapters::sqlite::SqliteStore;
 use crate::adapters::system::{OsEntropy, SystemClock};
@@ -26,6 +27,7 @@ use crate::services::index::Index;
 use crate::services::issue::{InFlight, Issue};
 use crate::services::journal::{Journal, Parts, WriterEnd};
 use crate::services::renew::Renew;
+use crate::services::snapshot::Snapshots;
 use crate::services::tokens::Tokens;
 use crate::services::view::View;
 use crate::services::witnessed::Witnessed;
@@ -99,6 +101,7 @@ pub(super) async fn start(config: Config) -> Result<Running> {
     let probe: Arc<dyn Probe> = Arc::new(probe);
     let parts = Parts {
         store: Arc::clone(&store),
+        shelf: Arc::new(FileShelf::beside(&config.log.file)?),
         clock: Arc::clone(&clock),
         signer,
         judge: Arc::new(BuiltInRules),
@@ -121,6 +124,7 @@ pub(super) async fn start(config: Config) -> Result<Running> {
     if let Some(serving) = public_log {
         running.vital(serving);
     }
+    running.tasks.spawn(running.snapshots().run(stop));
     let verbs = running.drive(&world, Span::from_seconds(config.proof_seconds_max));
     let index = running.follow(&config.log)?;
     running.open_door(&config, listener, trust, verbs, index)?;
@@ -131,6 +135,10 @@ pub(super) async fn start(config: Config) -> Result<Running> {
 }
 
 impl Running {
+    fn snapshots(&self) -> Snapshots {
+        Snapshots::new(self.world.journal.clone(), self.tasks.clone())
+    }
+
     fn drive(&self, world: &World, proof_within: Span) -> (Issue, Renew) {
         let tokens = Tokens::new(world.clone());
         let in_flight = InFlight::default();
@@ -242,6 +250,7 @@ impl Running {
             if let Err(Denial { sentence, .. }) = self.world.journal.propose(stopped, Vec::new()).await {
                 tracing::warn!(%sentence, "the stop could not be recorded");
             }
+            self.snapshots().last().await;
         }
         let Self { world, tasks, .. } = self;
         drop(world);

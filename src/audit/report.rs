@@ -39,6 +39,10 @@ pub struct Ends {
 pub struct Report {
     /// Origin of the log.
     pub origin: String,
+    /// Known witnesses that vouch for it, by their names in the policy.
+    pub witnesses: Vec<String>,
+    /// Signatures by keys that nobody here knows: they were not judged.
+    pub unknown_signatures: Vec<String>,
     /// Entries of the log.
     pub size: u64,
     /// Of these, how many the bundle shows.
@@ -75,7 +79,14 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { origin, size, shown, openings, leases, .. } = self;
         writeln!(f, "log {origin}: {size} entries, {openings} disclosed openings match")?;
-        if !self.whole {
+        match self.witnesses.len() {
+            0 => writeln!(f, "no known witness vouches for it")?,
+            _ => writeln!(f, "witnessed by {}", self.witnesses.join(", "))?,
+        }
+        for name in &self.unknown_signatures {
+            writeln!(f, "a signature by {name}, which is not known here, was not judged")?;
+        }
+        if !self.whole && self.shown < self.size {
             writeln!(f, "{shown} of them are shown, the others folded into hashes")?;
             if !self.complete.is_empty() {
                 writeln!(f, "by the log's own counts nothing is left out of {}", self.complete.join(", "))?;

@@ -12,8 +12,9 @@ use crate::domain::entry::{Body, Commitment, Entry};
 use crate::domain::state::{Broken, State};
 use crate::tlog::checkpoint::Checkpoint;
 use crate::tlog::leaf_hash;
-use crate::tlog::note::VerifierKey;
 use crate::tlog::peaks::{Peaks, Subtree};
+use crate::tlog::policy::{JudgeError, Policy};
+use crate::tlog::proof::verify_inclusion;
 use crate::tlog::receipt::Receipt;
 use std::io::BufRead;
 
@@ -47,13 +48,14 @@ enum Reading {
     Stops,
 }
 
-/// Verifies a bundle. Never fails: what cannot be read is a complaint.
-pub fn verify(mut bundle: impl BufRead, key: &VerifierKey) -> Report {
+/// Verifies a bundle against the log's key, or a policy with its witnesses. Never fails: what cannot be
+/// read is a complaint.
+pub fn verify(mut bundle: impl BufRead, trusted: impl Into<Policy>) -> Report {
     let mut it = Verification::new();
     let mut line = Vec::new();
     let head = read_line(&mut bundle, &mut line).and_then(|more| if more { Ok(()) } else { Err("no head".into()) });
     match head.and_then(|()| Head::read(&line)) {
-        Ok(head) => it.head(head, key),
+        Ok(head) => it.head(head, &trusted.into()),
         Err(why) => {
             it.report.complain(None, "bundle", why);
             return it.report;
@@ -81,17 +83,18 @@ fn read_line(bundle: &mut impl BufRead, line: &mut Vec<u8>) -> Result<bool, Stri
 }
 
 /// Verifies a receipt: that `entry` stands in a log that `key` signed, and its openings.
-pub fn verify_receipt(proof: &str, entry: &[u8], openings: &[Disclosed], key: &VerifierKey) -> Report {
+pub fn verify_receipt(proof: &str, entry: &[u8], openings: &[Disclosed], trusted: impl Into<Policy>) -> Report {
     let mut report = Report::default();
+    let policy = trusted.into();
     let index = match Receipt::parse(proof) {
-        Ok(receipt) => match receipt.verify(entry, key) {
-            Ok(checkpoint) => {
-                (report.origin, report.size) = (checkpoint.origin, checkpoint.size);
-                (report.root, report.shown) = (checkpoint.root.to_string(), 1);
-                Some(receipt.index)
+        Ok(receipt) => {
+            let Some(signed) = believe(&mut report, &receipt.checkpoint_text, &policy) else { return report };
+            (report.size, report.root, report.shown) = (signed.size, signed.root.to_string(), 1);
+            if let Err(error) = verify_inclusion(&leaf_hash(entry), receipt.index, &signed.head(), &receipt.proof) {
+                return refused(report, Some(receipt.index), "inclusion", &error);
             }
-            Err(error) => return refused(report, Some(receipt.index), "inclusion", &error),
-        },
+            Some(receipt.index)
+        }
         Err(error) => return refused(report, None, "receipt", &error),
     };
     match Entry::read(entry) {
@@ -102,6 +105,31 @@ pub fn verify_receipt(proof: &str, entry: &[u8], openings: &[Disclosed], key: &V
         Err(error) => report.complain(index, "entry", error.to_string()),
     }
     report
+}
+
+/// The checkpoint, if the log signed it; who vouches for it stands in the report.
+fn believe(report: &mut Report, checkpoint: &str, policy: &Policy) -> Option<Checkpoint> {
+    match policy.judge(checkpoint) {
+        Ok(judged) => {
+            report.witnesses = judged.witnesses.into_iter().map(|(name, _)| name).collect();
+            report.unknown_signatures = judged.unknown;
+            if !judged.quorum_met {
+                let meaning = format!("{} known witnesses vouch for it: too few", report.witnesses.len());
+                report.complain(None, "witness", meaning);
+            }
+            report.origin.clone_from(&judged.checkpoint.origin);
+            Some(judged.checkpoint)
+        }
+        Err(error @ JudgeError::Witness(_)) => {
+            report.complain(None, "witness", error.to_string());
+            None
+        }
+        Err(error) => {
+            let source = std::error::Error::source(&error).map(|source| format!(": {source}")).unwrap_or_default();
+            report.complain(None, "signature", format!("{error}{source}"));
+            None
+        }
+    }
 }
 
 fn refused(mut report: Report, index: Option<u64>, law: &str, error: &dyn std::error::Error) -> Report {
@@ -121,15 +149,9 @@ impl Verification {
         }
     }
 
-    fn head(&mut self, head: Head, key: &VerifierKey) {
+    fn head(&mut self, head: Head, policy: &Policy) {
         self.selection = head.selection;
-        match Checkpoint::open(&head.checkpoint, key) {
-            Ok(signed) => {
-                self.report.origin.clone_from(&signed.origin);
-                self.signed = Some(signed);
-            }
-            Err(error) => self.report.complain(None, "signature", error.to_string()),
-        }
+        self.signed = believe(&mut self.report, &head.checkpoint, policy);
     }
 
     /// What cannot be placed ends the reading: nothing behind it can be placed either.

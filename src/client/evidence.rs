@@ -74,7 +74,7 @@ pub struct VerifyArgs {
     /// The log's public key, `name+hash+base64`, from a source that you trust.
     #[arg(long, value_name = "KEY", required_unless_present = "keys")]
     pub(super) key: Option<String>,
-    /// A file with the key in its first line.
+    /// A file with the key, or a policy (C2SP tlog-policy): the log, witnesses, and how many must vouch.
     #[arg(long, value_name = "FILE", conflicts_with = "key")]
     pub(super) keys: Option<PathBuf>,
 }

@@ -5,7 +5,7 @@ use super::evidence::VerifyArgs;
 use super::terminal::Terminal;
 use crate::audit::bundle::Disclosed;
 use crate::audit::{Report, verify, verify_receipt};
-use crate::tlog::note::VerifierKey;
+use crate::tlog::policy::Policy;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader};
@@ -33,26 +33,26 @@ struct Document<'a> {
 
 /// Verifies; exit code 0 only when everything holds.
 pub(super) fn run(args: &VerifyArgs, terminal: &mut Terminal) -> Result<u8> {
-    let key = key(args)?;
+    let policy = policy(args)?;
     let refuse = |error| Complaint::file("read", &args.file, &error, "name a file that you may read");
     let mut file = BufReader::new(File::open(&args.file).map_err(refuse)?);
     let report = if file.fill_buf().map_err(refuse)?.starts_with(BUNDLE_BEGINS) {
-        verify(file, &key)
+        verify(file, &policy)
     } else {
-        receipt(&read(&args.file)?, &key)?
+        receipt(&read(&args.file)?, &policy)?
     };
     show(&report, terminal)?;
     Ok(u8::from(!report.holds()))
 }
 
-fn receipt(bytes: &[u8], key: &VerifierKey) -> Result<Report> {
+fn receipt(bytes: &[u8], policy: &Policy) -> Result<Report> {
     let receipt: Receipt = serde_json::from_slice(bytes).map_err(|error| {
         Complaint::failed(
             format!("the file is neither a bundle nor a receipt: {error}"),
             "give a file of `evidence export` or of `evidence receipt N --json`",
         )
     })?;
-    Ok(verify_receipt(&receipt.proof, receipt.entry.as_bytes(), &receipt.openings, key))
+    Ok(verify_receipt(&receipt.proof, receipt.entry.as_bytes(), &receipt.openings, policy))
 }
 
 /// Prints a report as data.
@@ -63,21 +63,25 @@ pub(crate) fn show(report: &Report, terminal: &mut Terminal) -> Result<()> {
     terminal.lines(&report.to_string())
 }
 
-fn key(args: &VerifyArgs) -> Result<VerifierKey> {
-    let text = match (&args.key, &args.keys) {
-        (Some(key), _) => key.clone(),
-        (None, Some(file)) => {
-            let text = String::from_utf8_lossy(&read(file)?).into_owned();
-            text.lines().next().unwrap_or_default().trim().to_owned()
-        }
-        (None, None) => String::new(),
+fn policy(args: &VerifyArgs) -> Result<Policy> {
+    let bytes = match (&args.key, &args.keys) {
+        (Some(key), _) => key.clone().into_bytes(),
+        (None, Some(file)) => read(file)?,
+        (None, None) => Vec::new(),
     };
-    VerifierKey::parse(&text).map_err(|error| {
+    let policy = Policy::parse(&bytes).map_err(|error| {
         Complaint::usage(
-            format!("{text:?} is no key: {error}"),
-            "give the log's key, name+hash+base64, from a source that you trust",
+            format!("no key and no policy: {error}"),
+            "give the log's key, name+hash+base64, from a source that you trust, or a policy file with it",
         )
-    })
+    })?;
+    if policy.logs().is_empty() {
+        return Err(Complaint::usage(
+            "the policy names no log",
+            "add a line: log, and the log's key from a source that you trust",
+        ));
+    }
+    Ok(policy)
 }
 
 fn read(file: &Path) -> Result<Vec<u8>> {

@@ -59,6 +59,21 @@ impl Estate {
         Self::of(1, document.items().clone())
     }
 
+    /// The estate of this version that these rows of [`Items::rows`] tell.
+    ///
+    /// # Errors
+    /// [`NotAnItem`] for the first row that is none.
+    pub fn of_rows<'r>(
+        version: u64,
+        rows: impl IntoIterator<Item = (&'r str, &'r str, &'r str)>,
+    ) -> Result<Self, NotAnItem> {
+        let mut items = Items::default();
+        for (kind, name, json) in rows {
+            items.set(Item::read(kind, name, json)?);
+        }
+        Ok(Self::of(version, items))
+    }
+
     /// Version: how many groups were sealed so far.
     #[must_use]
     pub fn version(&self) -> u64 {

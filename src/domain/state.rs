@@ -20,6 +20,8 @@ pub mod limits;
 mod pace;
 pub mod repeat;
 pub mod settle;
+#[cfg(feature = "server")]
+pub mod snapshot;
 pub mod task;
 pub mod token;
 

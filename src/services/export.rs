@@ -3,6 +3,7 @@
 
 use super::World;
 use super::journal::Published;
+use super::witnessed::Vouched;
 use super::{publish, receipt};
 pub use crate::audit::bundle::Selection;
 use crate::audit::bundle::{Disclosed, Head, Shown, folded_line};
@@ -16,6 +17,7 @@ use crate::tlog::leaf_hash;
 use crate::tlog::peaks::{Folds, Subtree};
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What to export.
 #[derive(Debug, Default)]
@@ -31,7 +33,10 @@ pub struct Choice {
 /// A bundle that is being written.
 pub struct Export {
     world: World,
+    /// Its edge knows every subtree of the bundle's tree.
     published: Arc<Published>,
+    /// Entries of the bundle's log.
+    size: u64,
     opening_fields: Vec<String>,
     selector: Option<Selector>,
     head: Option<Head>,
@@ -40,23 +45,33 @@ pub struct Export {
     folds: Folds,
 }
 
+/// How long a bundle waits for its checkpoint to be cosigned, where witnesses are at work.
+const COSIGNED_WITHIN: Duration = Duration::from_secs(4);
+const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 /// Bytes of a piece: it is given out once it is that long.
 const PIECE_BYTES: usize = 128 * 1024;
 
 impl Export {
-    /// Opens the bundle of what is published now.
+    /// Opens the bundle of what is published now, at the least, and under a checkpoint that enough
+    /// witnesses cosigned, if there is one in time.
     ///
     /// # Errors
     /// `NOT_FOUND` if the chosen lease is not in the log; `LOG_UNAVAILABLE` if it cannot be read.
     pub async fn open(world: &World, published: Arc<Published>, choice: Choice) -> Result<Self, Denial> {
+        let vouched = tokio::time::timeout(COSIGNED_WITHIN, cosigned(world, published.state.size)).await;
+        let (published, size, checkpoint) = match vouched {
+            Ok(Some(vouched)) => (world.journal.published(), vouched.checkpoint.size, vouched.text.clone()),
+            _ => (Arc::clone(&published), published.state.size, published.checkpoint.clone()),
+        };
         let mut it = Self {
             world: world.clone(),
             opening_fields: choice.opening_fields,
             selector: None,
-            head: Some(Head::new(published.checkpoint.clone(), choice.selection.clone())),
-            range: 0..published.state.size,
+            head: Some(Head::new(checkpoint, choice.selection.clone())),
+            range: 0..size,
             folds: Folds::default(),
             published,
+            size,
         };
         if let Some(selection) = choice.selection {
             it.range = it.stretch(choice.period).await?;
@@ -81,7 +96,7 @@ impl Export {
                 self.take(stored, &mut piece).await?;
             }
             if self.range.is_empty() {
-                self.fold_away(self.range.end..self.published.state.size).await?;
+                self.fold_away(self.range.end..self.size).await?;
                 self.write_folds(&mut piece);
             }
         }
@@ -135,7 +150,7 @@ impl Export {
 
     /// The stretch between the last count before the period and the first one after it.
     async fn stretch(&self, (from, to): (Option<Time>, Option<Time>)) -> Result<Range<u64>, Denial> {
-        let size = self.published.state.size;
+        let size = self.size;
         let mut start = match from {
             Some(from) => self.first_since(from).await?,
             None => 0,
@@ -165,7 +180,7 @@ impl Export {
 
     /// Index of the first entry that is not older.
     async fn first_since(&self, time: Time) -> Result<u64, Denial> {
-        let (mut low, mut high) = (0, self.published.state.size);
+        let (mut low, mut high) = (0, self.size);
         while low < high {
             let middle = low.midpoint(high);
             let stored = publish::page(&self.world, middle, 1).await?;
@@ -202,5 +217,16 @@ impl Export {
             }
         }
         Err(Denial::not_found())
+    }
+}
+
+/// The checkpoint of so many entries or more that enough witnesses cosigned; `None` where none ever has.
+async fn cosigned(world: &World, size: u64) -> Option<Arc<Vouched>> {
+    loop {
+        let newest = world.witnessed.newest()?;
+        if newest.checkpoint.size >= size {
+            return Some(newest);
+        }
+        tokio::time::sleep(LOOK_INTERVAL).await;
     }
 }

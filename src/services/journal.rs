@@ -7,6 +7,7 @@ mod denials;
 mod fold;
 mod lanes;
 pub mod recent;
+mod snapshot;
 mod writer;
 
 pub use fold::StartError;
@@ -18,7 +19,7 @@ use crate::domain::entry::Opening;
 use crate::domain::judge::Judge;
 use crate::domain::reason::{Denial, Reason};
 use crate::domain::state::{Command, Reply, State};
-use crate::ports::{Clock, LogStore};
+use crate::ports::{Clock, Fault, FaultKind, LogStore, Shelf};
 use crate::tlog::checkpoint::Checkpoint;
 use crate::tlog::note::Signer;
 use crate::tlog::tree::Edge;
@@ -26,11 +27,12 @@ use arc_swap::ArcSwap;
 use denials::Denials;
 use recent::Recent;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{mpsc, oneshot, watch};
 
 /// What readers see: a durable state with the checkpoint over exactly its entries.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Published {
     /// The fold of the log.
     pub state: State,
@@ -44,6 +46,8 @@ pub struct Published {
 pub struct Parts {
     /// Where the log lives.
     pub store: Arc<dyn LogStore>,
+    /// Where its snapshot lies.
+    pub shelf: Arc<dyn Shelf>,
     /// Time of the log.
     pub clock: Arc<dyn Clock>,
     /// The log's key.
@@ -98,6 +102,16 @@ pub struct Journal {
     recent: Arc<Recent>,
     denials: Arc<Denials>,
     key: Arc<str>,
+    snapshot: Arc<SnapshotTaken>,
+}
+
+/// What the snapshot on the shelf is of.
+struct SnapshotTaken {
+    parts: Arc<Parts>,
+    /// Size of the log in it; 0: there is none that a start could use.
+    size: AtomicU64,
+    /// Held by who takes one.
+    taking: Mutex<()>,
 }
 
 struct Waiting {
@@ -116,11 +130,13 @@ impl Journal {
     /// # Errors
     /// [`StartError`] if the log cannot be read, does not verify, or breaks a law.
     pub async fn start(parts: Parts) -> Result<(Self, impl Future<Output = WriterEnd> + Send + 'static), StartError> {
-        let folded = fold::fold(&parts).await?;
+        let fold::Folded { published: folded, snapshot } = fold::fold(&parts).await?;
         // Before anything is appended: a log that was rolled back must not grow another end.
         if let Some(vouched) = &parts.vouched {
             witnessed::check(&*parts.store, &folded.edge, vouched).await?;
         }
+        let parts = Arc::new(parts);
+        let snapshot = SnapshotTaken { parts: Arc::clone(&parts), size: snapshot.into(), taking: Mutex::default() };
         let (queue, waiting) = mpsc::channel(QUEUE_MAX);
         let (size_sender, size) = watch::channel(folded.state.size);
         let published = Arc::new(ArcSwap::from_pointee(folded));
@@ -133,6 +149,7 @@ impl Journal {
             recent: Arc::clone(&recent),
             denials: Arc::clone(&denials),
             key,
+            snapshot: Arc::new(snapshot),
         };
         let mut writer = writer::Writer { parts, published, size: size_sender, recent, denials };
         writer.take_over().await?;
@@ -176,6 +193,31 @@ impl Journal {
     #[must_use]
     pub fn take_denials(&self) -> BTreeMap<Reason, u64> {
         self.denials.take()
+    }
+
+    /// Signs what is published now, and puts it on the shelf for the next start. Blocks for as long as
+    /// that takes; readers and the writer do not wait.
+    ///
+    /// # Errors
+    /// The shelf's [`Fault`]: the snapshot before this one still stands.
+    pub fn take_snapshot(&self) -> Result<(), Fault> {
+        let SnapshotTaken { parts, size, taking } = &*self.snapshot;
+        let _one_at_a_time = taking.lock().unwrap_or_else(PoisonError::into_inner);
+        let published = self.published();
+        if size.load(Ordering::SeqCst) == published.state.size {
+            return Ok(());
+        }
+        let formless = || Fault::new(FaultKind::Permanent, "the state has no written form");
+        let file = snapshot::write(&published, &parts.signer).ok_or_else(formless)?;
+        parts.shelf.put(snapshot::NAME, &file.parts())?;
+        size.store(published.state.size, Ordering::SeqCst);
+        Ok(())
+    }
+
+    /// Size of the log in the snapshot that the next start would find; 0 if there is none.
+    #[must_use]
+    pub fn snapshot_size(&self) -> u64 {
+        self.snapshot.size.load(Ordering::SeqCst)
     }
 
     /// Verifier key of the log.

@@ -163,6 +163,18 @@ impl Policy {
     }
 }
 
+impl From<&VerifierKey> for Policy {
+    fn from(key: &VerifierKey) -> Self {
+        Self::of_log(key.clone())
+    }
+}
+
+impl From<&Policy> for Policy {
+    fn from(policy: &Policy) -> Self {
+        policy.clone()
+    }
+}
+
 fn has(member: Member, witnesses: &[bool], groups: &[bool]) -> bool {
     let found = match member {
         Member::Witness(at) => witnesses.get(at),

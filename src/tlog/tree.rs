@@ -4,7 +4,7 @@
 //! (RFC 9162 §2.1.2, the "stack") and the partial tile of each level (C2SP tlog-tiles), at most
 //! 255 hashes a level. Tiles that fill up are handed out once and then belong to the store.
 
-use super::hash::{EMPTY_ROOT, Hash, node_hash};
+use super::hash::{EMPTY_ROOT, HASH_BYTES, Hash, node_hash};
 use super::tile::{TILE_HEIGHT, TILE_WIDTH, TileId, decode_hashes, encode_hashes};
 use std::collections::BTreeMap;
 
@@ -129,6 +129,37 @@ impl Edge {
         if trees % 2 == 1 && index == trees - 1 { self.peaks.get(place).copied() } else { None }
     }
 
+    /// What the edge consists of: the hashes of the partial tiles, lowest level first, oldest first.
+    /// How many there are of each follows from the size.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        self.partials.values().flat_map(|partial| encode_hashes(partial)).collect()
+    }
+
+    /// Reads what [`Edge::to_bytes`] wrote from the front of `bytes`, and checks that it gives the
+    /// signed root. Returns what is behind it too.
+    ///
+    /// # Errors
+    /// [`ResumeError::Root`] if the hashes are too few or not of this tree.
+    pub fn of_bytes<'b>(head: &TreeHead, mut bytes: &'b [u8]) -> Result<(Self, &'b [u8]), ResumeError> {
+        let mut partials = BTreeMap::new();
+        for level in 0..LEVELS {
+            let hashes = head.size.checked_shr(TILE_HEIGHT * u32::from(level)).unwrap_or(0) % TILE_WIDTH;
+            let length = hashes as usize * HASH_BYTES;
+            let (partial, behind) = bytes.split_at_checked(length).ok_or(ResumeError::Root)?;
+            bytes = behind;
+            if hashes > 0 {
+                partials.insert(level, partial.as_chunks().0.iter().copied().map(Hash::from_bytes).collect());
+            }
+        }
+        Self::of_partials(head, partials).map(|edge| (edge, bytes))
+    }
+
+    fn of_partials(head: &TreeHead, partials: BTreeMap<u8, Vec<Hash>>) -> Result<Self, ResumeError> {
+        let edge = Self { size: head.size, peaks: peaks_of(&partials), partials };
+        if edge.root() == head.root { Ok(edge) } else { Err(ResumeError::Root) }
+    }
+
     /// The full tiles that [`Edge::resume`] reads for a tree of this size: at most 255 a level.
     pub fn tiles_to_resume(size: u64) -> impl Iterator<Item = TileId> {
         (0..LEVELS).flat_map(move |level| {
@@ -158,8 +189,7 @@ impl Edge {
             let root = perfect_root(hashes).ok_or(ResumeError::Tile(id))?;
             partials.entry(id.level + 1).or_insert_with(Vec::new).push(root);
         }
-        let edge = Self { size: head.size, peaks: peaks_of(&partials), partials };
-        if edge.root() == head.root { Ok(edge) } else { Err(ResumeError::Root) }
+        Self::of_partials(head, partials)
     }
 
     fn record(&mut self, level: u8, hash: Hash, full: &mut Vec<FullTile>) {

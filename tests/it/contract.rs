@@ -4,3 +4,4 @@
 pub(crate) mod log_store;
 pub(crate) mod probe;
 pub(crate) mod secret_engine;
+pub(crate) mod shelf;

@@ -20,6 +20,7 @@ mod harness;
 mod http;
 mod real;
 mod sim;
+mod snapshot;
 mod sqlite;
 mod tidy;
 mod walks;

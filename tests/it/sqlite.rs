@@ -4,6 +4,7 @@ mod child;
 mod damage;
 mod disk;
 mod erase;
+mod shelf;
 mod torn;
 
 use crate::contract::log_store::{Bench, Ledger, log_store_contract};

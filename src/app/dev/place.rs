@@ -10,11 +10,13 @@ use std::path::{Path, PathBuf};
 /// The folder, below the working directory.
 pub(super) const FOLDER: &str = ".leasehold";
 /// Every file that a run makes there, sockets aside.
-pub(super) const FILES: [&str; 9] = [
+pub(super) const FILES: [&str; 11] = [
     "log.db",
     "log.db-wal",
     "log.db-shm",
     "log.db.lock",
+    "log.db.snapshot",
+    "log.db.snapshot.draft",
     "log.key",
     "dev.json",
     "estate.toml",

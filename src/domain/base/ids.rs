@@ -27,6 +27,18 @@ macro_rules! id {
                 Self(uuid::Builder::from_unix_timestamp_millis(millis, &chance).into_uuid())
             }
 
+            /// The id of these bytes: every 16 bytes are one.
+            #[must_use]
+            pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+                Self(Uuid::from_bytes(bytes))
+            }
+
+            /// The 16 bytes.
+            #[must_use]
+            pub const fn as_bytes(&self) -> &[u8; 16] {
+                self.0.as_bytes()
+            }
+
             /// Reads the one text form.
             ///
             /// # Errors
@@ -35,12 +47,6 @@ macro_rules! id {
                 let no = NotAnId { expected: concat!($prefix, " followed by a lower-case UUID") };
                 let Some(rest) = text.strip_prefix($prefix) else { return Err(no) };
                 read_uuid(rest).map(Self).ok_or(no)
-            }
-
-            /// The 16 bytes, in order of time.
-            #[must_use]
-            pub fn as_bytes(&self) -> &[u8; 16] {
-                self.0.as_bytes()
             }
         }
 

@@ -109,6 +109,18 @@ impl Span {
         Self(millis.saturating_mul(1_000))
     }
 
+    /// From whole microseconds.
+    #[must_use]
+    pub const fn from_micros(micros: u64) -> Self {
+        Self(micros)
+    }
+
+    /// Whole microseconds.
+    #[must_use]
+    pub const fn micros(self) -> u64 {
+        self.0
+    }
+
     /// Reads a length of time as people write it: a whole number without leading zero, then `s`,
     /// `m` or `h`.
     ///

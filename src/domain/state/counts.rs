@@ -36,6 +36,23 @@ impl Counts {
         Counted { counts: counts.collect() }
     }
 
+    /// The same numbers again, from their names; `None` for a name that is no type's.
+    #[must_use]
+    pub fn of_names<'n>(written: u64, named: impl IntoIterator<Item = (&'n str, u64)>) -> Option<Self> {
+        let mut counts = Self { written, ..Self::default() };
+        for (name, count) in named {
+            let kind = Type::ALL.iter().find(|kind| kind.name() == name)?;
+            *counts.by_type.get_mut(*kind as usize)? = count;
+        }
+        Some(counts)
+    }
+
+    /// Entries of all types.
+    #[must_use]
+    pub fn all(&self) -> u64 {
+        self.by_type.iter().fold(0, |all, count| all.saturating_add(*count))
+    }
+
     pub(super) fn add(&mut self, kind: Type) {
         if let Some(count) = self.by_type.get_mut(kind as usize) {
             *count += 1;

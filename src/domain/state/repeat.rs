@@ -67,7 +67,7 @@ pub struct Over {
 }
 
 impl Outcome {
-    const fn open_task(self) -> Option<TaskId> {
+    pub(super) const fn open_task(self) -> Option<TaskId> {
         match self {
             Self::Task(task) | Self::Approval(task) | Self::Lease(task, _) | Self::Secret(task, _) => Some(task),
             Self::Over(_) | Self::Estate(_) | Self::Erasure { .. } => None,

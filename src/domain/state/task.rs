@@ -12,6 +12,7 @@ use crate::domain::entry::bodies::task as body;
 use crate::domain::estate::{Credential, Sensitivity};
 use crate::domain::reason::{Denial, Reason};
 use imbl::{OrdSet, Vector};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -56,7 +57,7 @@ pub enum Stage {
 }
 
 /// Why a task ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum End {
     /// The work is done.
     Completed,

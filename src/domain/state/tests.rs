@@ -9,6 +9,8 @@ mod laws;
 mod pace;
 mod refusals;
 mod repeats;
+#[cfg(feature = "server")]
+mod snapshot;
 
 use super::task::Stage;
 use super::*;

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 
 pub(super) struct Writer {
-    pub(super) parts: Parts,
+    pub(super) parts: Arc<Parts>,
     pub(super) published: Arc<ArcSwap<Published>>,
     pub(super) size: watch::Sender<u64>,
     pub(super) recent: Arc<Recent>,

@@ -183,3 +183,22 @@ fn a_store_that_is_not_the_signed_tree_is_refused() {
     log.tiles.insert(id, good);
     assert!(log.resume().is_ok());
 }
+
+#[test]
+fn an_edge_that_was_written_is_read_again_and_only_as_the_signed_tree() {
+    let mut log = Log::default();
+    for size in [0, 1, 2, 255, 256, 257, 511, 65_535, 65_536, 65_537, 66_049] {
+        log.grow_to(size);
+        let head = log.edge.head();
+        let mut bytes = log.edge.to_bytes();
+        bytes.extend_from_slice(b"behind");
+        assert_eq!(Edge::of_bytes(&head, &bytes), Ok((log.edge.clone(), b"behind".as_slice())), "{size}");
+        let short = &bytes[..(bytes.len() - b"behind".len()).saturating_sub(1)];
+        if size > 0 {
+            assert_eq!(Edge::of_bytes(&head, short), Err(ResumeError::Root), "{size}");
+            assert_eq!(Edge::of_bytes(&TreeHead { size: size - 1, ..head }, &bytes), Err(ResumeError::Root), "{size}");
+            bytes[0] ^= 1;
+            assert_eq!(Edge::of_bytes(&head, &bytes), Err(ResumeError::Root), "{size}");
+        }
+    }
+}

@@ -1,6 +1,7 @@
 //! The real journal on the real store, and proposers who each wait until their entry is durable.
 
 use anyhow::{Context as _, Result};
+use leasehold::adapters::shelf::FileShelf;
 use leasehold::adapters::sqlite::SqliteStore;
 use leasehold::domain::base::Time;
 use leasehold::domain::entry::Body;
@@ -43,6 +44,7 @@ impl Through {
     pub(crate) async fn start(file: &Path, now: Time) -> Result<Self> {
         let store: Arc<dyn LogStore> = Arc::new(SqliteStore::open(file)?);
         let parts = Parts {
+            shelf: Arc::new(FileShelf::beside(file)?),
             vouched: None,
             store: Arc::clone(&store),
             clock: Arc::new(Still(now)),

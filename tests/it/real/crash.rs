@@ -5,3 +5,4 @@
 mod ending;
 mod issuing;
 mod load;
+mod starting;

@@ -3,6 +3,7 @@
 
 use super::store::SimDisk;
 use crate::fixtures::ports::{TestClock, TestEntropy};
+use crate::sim::shelf::SimShelf;
 use futures_util::future::join_all;
 use leasehold::domain::base::{LeaseId, Name, Time};
 use leasehold::domain::entry::Opening;
@@ -21,6 +22,7 @@ use tokio::task::JoinHandle;
 async fn start(disk: &SimDisk) -> (Journal, JoinHandle<()>) {
     let parts = Parts {
         vouched: None,
+        shelf: Arc::new(SimShelf::default()),
         store: Arc::new(disk.open()),
         clock: Arc::new(TestClock::default()),
         signer: Signer::generate("log.example/test", [7; 32]).unwrap(),

@@ -4,6 +4,10 @@
 use async_trait::async_trait;
 use leasehold::domain::entry::{Commitment, Opening};
 use leasehold::ports::{AppendError, Batch, Fault, FaultKind, Head, Lane, LogStore, NewEntry, StoredEntry};
+use leasehold::tlog::checkpoint::Checkpoint;
+use leasehold::tlog::leaf_hash;
+use leasehold::tlog::note::Signer;
+use leasehold::tlog::tree::Edge;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -101,6 +105,21 @@ impl SimDisk {
     /// From now on so many bytes of entries fit, besides what is kept for endings.
     pub(crate) fn set_free(&self, bytes: u64) {
         self.content().room.free = bytes;
+    }
+
+    /// A copy as a backup has it that was made when the log had so many entries.
+    pub(crate) fn cut(&self, size: u64, signer: &Signer) -> Self {
+        let (content, mut edge) = (self.content(), Edge::new());
+        let (mut entries, mut tiles) = (Vec::new(), BTreeMap::new());
+        for NewEntry { bytes, openings } in content.entries.iter().take(usize::try_from(size).unwrap()) {
+            let full = edge.push(leaf_hash(bytes)).into_iter();
+            tiles.extend(full.map(|tile| ((tile.level, tile.number), tile.bytes)));
+            entries.push(NewEntry { bytes: bytes.clone(), openings: openings.clone() });
+        }
+        let checkpoint = Checkpoint { origin: signer.name().to_owned(), size, root: edge.root() }.sign(signer);
+        let head = Some(Head { size, checkpoint });
+        let content = Content { head, entries, tiles, ..Content::default() };
+        Self(Arc::new(Mutex::new(content)))
     }
 
     fn content(&self) -> MutexGuard<'_, Content> {

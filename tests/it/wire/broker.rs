@@ -4,6 +4,7 @@ use super::engine::{MemoryEngine, NoProbe};
 use crate::fixtures::forge::Identity;
 use crate::fixtures::ports::{TestClock, TestEntropy};
 use crate::fixtures::world::{WORKLOAD, World as Grounds, connect};
+use crate::sim::shelf::SimShelf;
 use hyper_util::rt::TokioIo;
 use leasehold::adapters::index::SqliteIndex;
 use leasehold::adapters::spire::ClientCertificate;
@@ -107,6 +108,7 @@ impl Broker {
         let operator = SpiffeId::parse(OPERATOR).unwrap();
         let parts = Parts {
             store: Arc::clone(&store),
+            shelf: Arc::new(SimShelf::default()),
             clock: clock.clone(),
             signer,
             judge: Arc::new(BuiltInRules),

@@ -131,7 +131,7 @@ proptest! {
     }
 }
 
-fn random_step(desk: &mut Desk, step: u8, which: usize) {
+pub(super) fn random_step(desk: &mut Desk, step: u8, which: usize) {
     let task = desk.state.tasks.keys().nth(which).copied();
     let lease = desk.state.leases.keys().nth(which).copied();
     let intended = lease.filter(|lease| desk.state.leases[lease].is_intended());

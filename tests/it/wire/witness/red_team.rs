@@ -11,6 +11,7 @@ use crate::fixtures::world::WORKLOAD;
 use crate::wire::broker::{AUDITOR, Broker, log_key, reason};
 use crate::witness::process::WitnessProcess;
 use clap::Parser as _;
+use leasehold::adapters::shelf::FileShelf;
 use leasehold::adapters::sqlite::SqliteStore;
 use leasehold::app::cli::{Cli, Verb};
 use leasehold::client::{Connect, SignalSource, Target, Terminal, explain, run_on};
@@ -133,6 +134,7 @@ async fn start(path: &Path, vouched: Option<&Vouched>) -> Result<(), StartError>
         bootstrap: Vec::new(),
         mode: "dev",
         engine_request_seconds_max: 2,
+        shelf: Arc::new(FileShelf::beside(path).unwrap()),
         vouched: vouched.map(|vouched| vouched.checkpoint.clone()),
     };
     Journal::start(parts).await.map(drop)

@@ -1,0 +1,388 @@
+//! What is written of a state is the state: nothing is lost, nothing that follows is written, and no
+//! bytes bring the reader down.
+
+mod closed;
+
+use super::desk::{Desk, ESTATE, name};
+use crate::domain::base::{Digest, LeaseId, Span, SpiffeId, TaskId, Time};
+use crate::domain::entry::Actor;
+use crate::domain::entry::bodies::estate::{ItemJson, ItemSet};
+use crate::domain::entry::bodies::lease::Revocability;
+use crate::domain::estate::{Document, Estate};
+use crate::domain::state::approval::Yes;
+use crate::domain::state::ask::{ApplyEstate, EndTask, EraseOpening};
+use crate::domain::state::erasure::Pending;
+use crate::domain::state::lease::{self, Issued};
+use crate::domain::state::repeat::{Kept, Outcome, Over, Remembered};
+use crate::domain::state::snapshot::FORM;
+use crate::domain::state::task::{self, End};
+use crate::domain::state::token::Token;
+use crate::domain::state::{Ask, Command, Finding, Lease, State, Task};
+use proptest::prelude::*;
+use std::sync::Arc;
+
+fn round_trip(state: &State) -> State {
+    let bytes = state.to_snapshot().unwrap();
+    let read = State::of_snapshot(&bytes).unwrap();
+    assert_eq!(read.to_snapshot().unwrap(), bytes, "one state has one form");
+    read
+}
+
+/// The digest of [`sample`] in its written form. It may change only together with `FORM`.
+const GOLDEN: (&str, &str) = ("leasehold-state/1", "S1RMwZ51kp1T1wu5-5JVwP45oU0VmWT9KuqmvPFLuc4");
+
+#[test]
+fn the_form_does_not_change_without_its_name() {
+    let digest = Digest::of(&[&sample().to_snapshot().unwrap()]).to_string();
+    assert_eq!((FORM, digest.as_str()), GOLDEN, "give FORM the next number, and write both down here");
+}
+
+#[test]
+fn every_kind_of_everything_comes_back() {
+    let state = sample();
+    let text = format!("{state:?}");
+    let variants = [
+        "Requested",
+        "Approved(",
+        "Active(",
+        "Completed",
+        "Cancelled",
+        "Expired",
+        "Denied",
+        "Intended(",
+        "Issued",
+        "Ending(",
+        "Unproven(",
+        "With(",
+        "Since(",
+        "Task(",
+        "Over(",
+        "Approval(",
+        "Lease(",
+        "Secret(",
+        "Estate(",
+        "Erasure {",
+        "Revocable",
+        "ExpiryBounded",
+        "RotateOnly",
+    ];
+    for variant in variants {
+        assert!(text.contains(variant), "the sample has no {variant}");
+    }
+    assert_eq!(round_trip(&state), state);
+    assert_eq!(round_trip(&State::default()), State::default());
+}
+
+#[test]
+fn a_credential_is_kept_as_it_was_declared_for_each_task_and_written_once() {
+    let mut desk = Desk::new();
+    let before = desk.request("ledger-ro");
+    let one = desk.state.to_snapshot().unwrap().len();
+    declare(&mut desk, &ESTATE.replace("\"10m\"", "\"9m\""));
+    let after = desk.request("ledger-ro");
+    let two = desk.state.to_snapshot().unwrap().len();
+    let also = desk.request("ledger-ro");
+    let three = desk.state.to_snapshot().unwrap().len();
+    assert!(three - two + 100 < two - one, "{one} {two} {three}: only the second brought a credential");
+    let read = round_trip(&desk.state);
+    let ttl = |task| read.tasks[&task].facts.scope[&name("ledger-ro")].max_ttl_seconds;
+    assert_eq!((ttl(before), ttl(after), ttl(also)), (600, 540, 540));
+    assert_eq!(read, desk.state);
+}
+
+#[test]
+fn in_the_middle_of_an_estate_group_nothing_is_written() {
+    let mut desk = Desk::new();
+    assert!(desk.state.to_snapshot().is_some());
+    let (kind, named, json) = ("team", "late", r#"{"members":["spiffe://example.org/people/lead"]}"#);
+    desk.note(ItemSet { item: ItemJson(json.into()), kind: kind.into(), name: named.into() });
+    assert_eq!(desk.state.to_snapshot(), None);
+}
+
+#[test]
+fn bytes_that_are_cut_off_or_longer_are_no_state() {
+    let bytes = sample().to_snapshot().unwrap();
+    assert!(State::of_snapshot(&bytes).is_ok());
+    for length in 0..bytes.len() {
+        assert!(State::of_snapshot(&bytes[..length]).is_err(), "{length} of {}", bytes.len());
+    }
+    assert!(State::of_snapshot(&[bytes.as_slice(), b"\0"].concat()).is_err());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(192) })]
+
+    /// Also the agenda, the lists of requests and the unproven: what is made again is what was there.
+    #[test]
+    fn a_state_that_was_written_and_read_is_the_same_state(steps in proptest::collection::vec((0_u8..24, 0_usize..4, 0_u64..400), 1..80)) {
+        let mut desk = Desk::new();
+        for (step, which, wait) in steps {
+            desk.later(wait);
+            walk(&mut desk, step, which);
+        }
+        prop_assert_eq!(&round_trip(&desk.state), &desk.state);
+    }
+
+    /// A start from a snapshot and the tail is the whole fold, wherever it was taken.
+    #[test]
+    fn a_fold_that_was_written_down_on_the_way_ends_in_the_same_state(
+        steps in proptest::collection::vec((0_u8..24, 0_usize..4, 0_u64..400), 1..60),
+        cut in any::<prop::sample::Index>(),
+    ) {
+        let mut desk = Desk::new();
+        for (step, which, wait) in steps {
+            desk.later(wait);
+            walk(&mut desk, step, which);
+        }
+        let (cut, mut state) = (cut.index(desk.bytes.len() + 1), State::default());
+        for (index, bytes) in desk.bytes.iter().enumerate() {
+            if index >= cut && state.check_end().is_ok() {
+                state = round_trip(&state);
+            }
+            let entry = crate::domain::entry::Entry::read(bytes).unwrap();
+            state.apply(&entry, Digest::of(&[b"\0", bytes])).unwrap();
+        }
+        prop_assert_eq!(&state, &desk.state);
+    }
+
+    /// Whatever the bytes are, reading ends, and what was read can be written.
+    #[test]
+    fn hostile_bytes_do_not_bring_the_reader_down(at in any::<prop::sample::Index>(), byte in any::<u8>(), tail in proptest::collection::vec(any::<u8>(), 0..64)) {
+        let mut bytes = sample().to_snapshot().unwrap();
+        let at = at.index(bytes.len());
+        bytes[at] = byte;
+        let _ = State::of_snapshot(&bytes);
+        bytes.splice(at.., tail);
+        let _ = State::of_snapshot(&bytes);
+    }
+}
+
+/// The steps of the laws' walk, and those that it does not know.
+fn walk(desk: &mut Desk, step: u8, which: usize) {
+    let task = desk.state.tasks.keys().nth(which).copied();
+    let lease = desk.state.leases.keys().nth(which).copied();
+    match (step, task, lease) {
+        (12, _, Some(lease)) => {
+            drop(desk.decide(Command::Found(Finding::Unproven { lease, missing: "engine".into() })));
+        }
+        (13, _, Some(lease)) => drop(desk.decide(Command::Found(Finding::Accepted(lease)))),
+        (14, _, Some(lease)) => desk.orphan(lease),
+        (15, _, Some(lease)) => {
+            let mark = fresh(desk);
+            drop(desk.ask("people/operator", 9, mark, Ask::RevokeLease(lease)));
+        }
+        (16, Some(task), _) => {
+            let (mark, justification) = (fresh(desk), None);
+            let cancel = Ask::CancelTask(EndTask { task, justification });
+            drop(desk.ask("people/lead", 2, mark, cancel));
+        }
+        (17, Some(task), _) if desk.state.leases.is_empty() => desk.token_gone(task),
+        (18, ..) => declare(desk, &ESTATE.replace("\"10m\"", &format!("\"{}m\"", 2 + which))),
+        (19 | 20, ..) => {
+            let (mark, fields) = (fresh(desk), vec!["purpose".to_owned()]);
+            let erase = EraseOpening { index: 3, fields, task: None, lease: None, justification: None };
+            let who = if step == 19 { ("people/operator", 9) } else { ("people/auditor", 8) };
+            drop(desk.ask(who.0, who.1, mark, Ask::EraseOpening(erase)));
+        }
+        (21, Some(task), Some(old)) => drop(desk.supersede(task, "ledger-ro", old)),
+        (22, ..) => drop(desk.decide(Command::Count)),
+        _ => super::laws::random_step(desk, step % 12, which),
+    }
+}
+
+fn fresh(desk: &mut Desk) -> u8 {
+    desk.chance += 1;
+    desk.chance
+}
+
+fn declare(desk: &mut Desk, document: &str) {
+    let (document, version) = (Document::parse(document).unwrap(), desk.state.estate.version());
+    let mark = fresh(desk);
+    desk.ask("people/operator", 9, mark, Ask::ApplyEstate(ApplyEstate { document, version })).unwrap();
+}
+
+fn at(seconds: i64) -> Time {
+    Time::from_unix_seconds(1_800_000_000 + seconds)
+}
+
+/// The estate of the sample alone: other tests need other ones by and by.
+const DECLARED: &str = r#"
+[team.payments]
+members = ["spiffe://example.org/people/lead"]
+[role.operator]
+members = ["spiffe://example.org/people/operator"]
+[agent.billing-bot]
+spiffe_id = "spiffe://example.org/agent/billing-bot"
+owner = "payments"
+class = "ai-agent"
+environment = "prod"
+purpose = "reconcile invoices"
+[credential.ledger-ro]
+kind = "database"
+path = "database/creds/ledger-ro"
+max_ttl = "10m"
+owner = "payments"
+sensitivity = "high"
+probe = { postgres = { dsn_credential = "ledger-probe" } }
+[credential.ledger-probe]
+kind = "kv"
+path = "secret/data/ledger-probe"
+max_ttl = "1h"
+owner = "payments"
+sensitivity = "high"
+[credential.motd]
+kind = "kv"
+path = "secret/data/motd"
+max_ttl = "1h"
+owner = "payments"
+sensitivity = "low"
+"#;
+
+/// One of everything, made by hand: what the fold makes of the same entries may change, this does not.
+fn sample() -> State {
+    let document = Document::parse(DECLARED).unwrap();
+    let mut state = State { size: 1_234_567, time: at(0), ..State::default() };
+    state.broker.origin = "test.example/log".into();
+    state.broker.mode = "prod".into();
+    state.broker.epoch = 7;
+    state.broker.engine_request_max = Span::from_seconds(90);
+    let rows: Vec<_> = document.items().rows().collect();
+    let rows = rows.iter().map(|row| (row.kind.as_str(), row.name.as_str(), row.json.as_str()));
+    state.estate = Estate::of_rows(3, rows).unwrap();
+    let counts = [("log.started", 1), ("lease.issued", 1_234_560), ("evidence.erased", 6)];
+    state.counts = crate::domain::state::counts::Counts::of_names(1_230_000, counts).unwrap();
+    state.pace.insert(name("billing-bot"), at(40));
+    erasures(&mut state);
+    tasks(&mut state);
+    leases(&mut state);
+    requests(&mut state);
+    state
+}
+
+fn task_id(number: u8) -> TaskId {
+    TaskId::new(at(number.into()), [number; 10])
+}
+
+fn lease_id(number: u8) -> LeaseId {
+    LeaseId::new(at(number.into()), [number; 10])
+}
+
+fn erasures(state: &mut State) {
+    let by = Actor {
+        connection: Some("conn-1".into()),
+        id: "spiffe://example.org/people/operator".into(),
+        issuer_key: Some(Digest::of(&[b"key"])),
+        key_id: None,
+        serial: Some("0a".into()),
+    };
+    let fields = vec!["justification".to_owned(), "purpose".to_owned()];
+    let asked = Pending { by, since: at(1), requested: 900, fields, task: Some(task_id(90)), lease: None };
+    let other = Pending { by: Actor::broker(), task: None, lease: Some(lease_id(91)), ..asked.clone() };
+    state.erasures.insert(17, asked);
+    state.erasures.insert(300, other);
+}
+
+fn tasks(state: &mut State) {
+    let ending = |end| task::Stage::Ending(at(30), end);
+    let stages = [
+        task::Stage::Requested,
+        task::Stage::Approved(at(10)),
+        task::Stage::Active(at(1_000)),
+        ending(End::Completed),
+        ending(End::Cancelled),
+        ending(End::Expired),
+        ending(End::Denied),
+    ];
+    for (number, stage) in (1..).zip(stages) {
+        let credential = if number == 1 { "motd" } else { "ledger-ro" };
+        let declared = state.estate.credential(&name(credential)).unwrap().clone();
+        let facts = task::Facts {
+            id: task_id(number),
+            agent: name("billing-bot"),
+            subject: SpiffeId::parse("spiffe://example.org/agent/billing-bot").unwrap(),
+            connection: (number != 2).then(|| format!("conn-{number}")),
+            index: 100 + u64::from(number),
+            digest: Digest::of(&[&[number]]),
+            requested: at(5),
+            window: Span::from_seconds(1_200),
+            purpose_code: "reconcile".into(),
+            needs: if number == 1 { vec![] } else { vec![name("payments")] },
+            scope: [(name(credential), declared)].into(),
+        };
+        let yes = |by: &str| Yes { by: by.into(), teams: vec![name("payments")], until: at(5_000) };
+        let token = |gone| Token { index: 200, expires: at(6_000), gone };
+        state.put_task(Task {
+            facts: Arc::new(facts),
+            stage,
+            approvals: [yes("spiffe://example.org/people/lead"), yes("rule:low-sensitivity")].into(),
+            tokens: [token(true), token(false)].into(),
+            open_leases: imbl::OrdSet::new(),
+            asked: number.into(),
+        });
+    }
+}
+
+fn leases(state: &mut State) {
+    let stages = [
+        lease::Stage::Intended(at(60)),
+        lease::Stage::Issued,
+        lease::Stage::Ending(at(61), false),
+        lease::Stage::Ending(at(62), true),
+        lease::Stage::Unproven(at(63)),
+    ];
+    let ways = [Revocability::Revocable, Revocability::ExpiryBounded, Revocability::RotateOnly];
+    for (number, (stage, revocability)) in (1..).zip(stages.into_iter().zip(ways.into_iter().cycle())) {
+        let facts = lease::Facts {
+            id: lease_id(number),
+            task: task_id(3),
+            credential: name("ledger-ro"),
+            index: 400 + u64::from(number),
+            intended: at(50),
+            supersedes: (number == 2).then(|| lease_id(92)),
+            request: (number != 3).then(|| Digest::of(&[b"request", &[number]])),
+        };
+        let issued = Issued {
+            index: 500,
+            time: at(51),
+            engine_expires: (number != 3).then(|| at(70)),
+            renewable: number == 2,
+            serial: (number == 4).then(|| Arc::from("0a:ff")),
+        };
+        let mut of = state.tasks[&task_id(3)].clone();
+        of.open_leases.insert(lease_id(number));
+        state.put_task(of);
+        state.put_lease(Lease {
+            facts: Arc::new(facts),
+            stage,
+            revocability,
+            expires: at(90),
+            issued: (number != 1).then_some(issued),
+            outlived: number == 5,
+            changed: 600 + u64::from(number),
+        });
+    }
+}
+
+fn requests(state: &mut State) {
+    let task = task_id(3);
+    let over = Over { task: task_id(93), index: 7, end: End::Completed, since: at(2) };
+    let outcomes = [
+        (Outcome::Task(task), Kept::With(task)),
+        (Outcome::Approval(task), Kept::With(task)),
+        (Outcome::Lease(task, lease_id(1)), Kept::With(task)),
+        (Outcome::Secret(task, lease_id(94)), Kept::With(task)),
+        (Outcome::Over(over), Kept::Since(at(3))),
+        (Outcome::Estate(2), Kept::Since(at(4))),
+        (Outcome::Erasure { done: true }, Kept::Since(at(4))),
+        (Outcome::Erasure { done: false }, Kept::Since(at(3))),
+    ];
+    for (number, (outcome, kept)) in (1_u8..).zip(outcomes) {
+        let id = Digest::of(&[b"request", &[number]]);
+        match kept {
+            Kept::With(task) => drop(state.bound.insert((task, id))),
+            Kept::Since(since) => drop(state.aging.insert((since, id))),
+        }
+        state.requests.insert(id, Remembered { content: Digest::of(&[b"content"]), outcome, kept });
+    }
+    super::repeats::check_lists(state);
+}
