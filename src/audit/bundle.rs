@@ -115,7 +115,14 @@ impl Head {
     pub fn read(line: &[u8]) -> Result<Self, String> {
         canonical::check(line).map_err(|error| format!("the head is not canonical: {error}"))?;
         let head: Self = serde_json::from_slice(line).map_err(|error| format!("not a head: {error}"))?;
-        if head.form == FORM { Ok(head) } else { Err(format!("form {} is not {FORM}", head.form)) }
+        match () {
+            () if head.form != FORM => Err(format!("form {} is not {FORM}", head.form)),
+            // Serde takes a list for a struct.
+            () if head.to_line().strip_suffix('\n').map(str::as_bytes) != Some(line) => {
+                Err("the selection is not an object".into())
+            }
+            () => Ok(head),
+        }
     }
 }
 
@@ -155,7 +162,11 @@ fn read_openings(rest: &[u8]) -> Result<Vec<Disclosed>, String> {
     let Openings { openings } = serde_json::from_slice(&object).map_err(|error| format!("no openings: {error}"))?;
     let fields_ascend = openings.is_sorted_by(|one, next| one.field < next.field);
     let salts_are_whole = openings.iter().all(|opening| opening.salt_bytes().is_some());
+    // Serde takes a list for a struct.
+    let written = serde_json::to_vec(&openings).unwrap_or_default();
+    let as_written = object.strip_prefix(b"{\"openings\":") == Some([written.as_slice(), b"}"].concat().as_slice());
     match () {
+        () if !as_written => Err("an opening is not an object".into()),
         () if openings.is_empty() => Err("an empty list of openings is left out".into()),
         () if !fields_ascend => Err("the openings are out of order".into()),
         () if !salts_are_whole => Err("a salt is not 32 bytes of padded base64".into()),

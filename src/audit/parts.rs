@@ -22,7 +22,7 @@ pub(super) struct Parts {
     base: Option<Numbers>,
     /// What was shown since then, by type.
     shown: Numbers,
-    /// Time of the last `log.counted` that was shown.
+    /// Time of the last place where the numbers were known.
     counted: Option<Time>,
     /// Something was folded away since.
     folded_since: bool,
@@ -43,7 +43,7 @@ impl Parts {
             open,
             base,
             shown: numbers(|_| 0),
-            counted: None,
+            counted: (state.size > 0).then_some(state.time),
             folded_since: true,
             begins_at_start: state.size > 0,
         }
@@ -122,16 +122,18 @@ impl Parts {
 
     fn compare(&self, base: &Numbers, counted: &Numbers) -> Result<(), Broken> {
         let between = base.iter().zip(&self.shown).map(|(base, shown)| base + shown);
-        for ((kind, least), counted) in Type::ALL.iter().zip(between).zip(counted) {
+        let rows = || Type::ALL.iter().zip(between.clone()).zip(counted);
+        if let Some(((kind, _), _)) = rows().find(|((_, least), counted)| *counted < least) {
             let name = kind.name();
-            if *counted < least {
-                return Err(broken("counts", format!("more entries of type {name} are shown than were counted")));
-            }
-            if self.selection.is_some() && COMPLETE.contains(kind) && *counted > least {
-                return Err(broken("complete", format!("{} {name} are not shown", counted - least)));
-            }
+            return Err(broken("counts", format!("more entries of type {name} are shown than were counted")));
         }
-        Ok(())
+        let missed = |row: &((&Type, u64), &u64)| COMPLETE.contains(row.0.0) && *row.1 > row.0.1;
+        match rows().find(missed).filter(|_| self.selection.is_some()) {
+            Some(((kind, least), counted)) => {
+                Err(broken("complete", format!("{} {} are not shown", counted - least, kind.name())))
+            }
+            None => Ok(()),
+        }
     }
 
     fn begins_late(&self, first: Time) -> bool {

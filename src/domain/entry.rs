@@ -10,6 +10,7 @@ pub mod body;
 pub mod canonical;
 pub mod commitment;
 pub mod mention;
+mod object;
 mod read;
 
 pub use actor::Actor;

@@ -23,6 +23,7 @@ mod sim;
 mod snapshot;
 mod sqlite;
 mod tidy;
+mod verifiers;
 mod walks;
 mod wire;
 mod witness;

@@ -1,6 +1,6 @@
-//! SPIFFE clients that other people wrote, made ready to run: go-spiffe (`tests/foreign/go`) and PyPI
-//! `spiffe` (`tests/foreign/py`). Versions are pinned with hashes; each language's own package client
-//! checks them. Everything made goes to `target/peers`.
+//! What is written in other languages, made ready to run: go-spiffe (`tests/foreign/go`), PyPI `spiffe`
+//! (`tests/foreign/py`), and our own verifier in Python (`clients/verify-py`). Versions are pinned with
+//! hashes; each language's own package client checks them. Everything made goes to `target/peers`.
 //!
 //! A machine that cannot have a client gets [`Missing`], which a test prints as NOT RUN. A client that
 //! does not build, or a hash that does not match, is an error like any other.
@@ -79,34 +79,47 @@ pub fn go_client() -> Result<PathBuf> {
 /// [`Missing`] without Python or its packages; otherwise what pip says.
 pub fn py_client() -> Result<PyClient> {
     let source = root().join("tests/foreign/py");
-    let environment = peers()?.join("py");
-    let client = PyClient { python: environment.join("bin/python"), script: source.join("client.py") };
-    let _one_at_a_time = lock("py")?;
-    let requirements = source.join("requirements.txt");
-    let wanted = fs::read(&requirements).with_context(|| format!("reading {}", requirements.display()))?;
-    let stamp = environment.join("installed-requirements.txt");
-    let runs =
-        Command::new(&client.python).args(["-c", "import spiffe"]).output().is_ok_and(|ran| ran.status.success());
-    if runs && fs::read(&stamp).is_ok_and(|installed| installed == wanted) {
-        return Ok(client);
-    }
-    make_environment(&environment)?;
-    install(&client.python, &requirements)?;
-    fs::write(&stamp, wanted).with_context(|| format!("writing {}", stamp.display()))?;
-    Ok(client)
+    let python = environment(PYTHON, "py", "spiffe", &source.join("requirements.txt"))?;
+    Ok(PyClient { python, script: source.join("client.py") })
 }
 
-fn make_environment(environment: &Path) -> Result<()> {
+/// The Python that has what our verifier in Python needs. Gives `python` of a virtual environment.
+///
+/// # Errors
+/// [`Missing`] without Python or the package; otherwise what pip says.
+pub fn py_verifier() -> Result<PathBuf> {
+    environment(VERIFIER, "verify-py", "cryptography", &root().join("clients/verify-py/requirements.txt"))
+}
+
+/// Makes a virtual environment, once for each state of its requirements, and gives its `python`.
+fn environment(what: &'static str, name: &str, import: &str, requirements: &Path) -> Result<PathBuf> {
+    let environment = peers()?.join(name);
+    let python = environment.join("bin/python");
+    let _one_at_a_time = lock(name)?;
+    let wanted = fs::read(requirements).with_context(|| format!("reading {}", requirements.display()))?;
+    let stamp = environment.join("installed-requirements.txt");
+    let import = format!("import {import}");
+    let runs = Command::new(&python).args(["-c", &import]).output().is_ok_and(|ran| ran.status.success());
+    if runs && fs::read(&stamp).is_ok_and(|installed| installed == wanted) {
+        return Ok(python);
+    }
+    make_environment(what, &environment)?;
+    install(what, &python, requirements)?;
+    fs::write(&stamp, wanted).with_context(|| format!("writing {}", stamp.display()))?;
+    Ok(python)
+}
+
+fn make_environment(what: &'static str, environment: &Path) -> Result<()> {
     let mut command = Command::new("python3");
     command.args(["-m", "venv", "--clear"]).arg(environment);
     match command.output() {
-        Err(error) if is_absent(&error) => Err(py_missing("there is no `python3`".to_owned()).into()),
-        Ok(made) if !made.status.success() => Err(py_missing(format!("no venv: {}", last_line(&made))).into()),
+        Err(error) if is_absent(&error) => Err(py_missing(what, "there is no `python3`".to_owned()).into()),
+        Ok(made) if !made.status.success() => Err(py_missing(what, format!("no venv: {}", last_line(&made))).into()),
         other => Ok(other.map(drop)?),
     }
 }
 
-fn install(python: &Path, requirements: &Path) -> Result<()> {
+fn install(what: &'static str, python: &Path, requirements: &Path) -> Result<()> {
     let mut pip = Command::new(python);
     pip.args(["-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"]);
     // Wheels only: no stranger's build script runs.
@@ -117,13 +130,13 @@ fn install(python: &Path, requirements: &Path) -> Result<()> {
     } else if text(&installed).contains("DO NOT MATCH THE HASHES") {
         bail!("pip install: {}", text(&installed))
     } else {
-        Err(py_missing(format!("pip cannot install its packages: {}", last_line(&installed))).into())
+        Err(py_missing(what, format!("pip cannot install its packages: {}", last_line(&installed))).into())
     }
 }
 
-fn py_missing(why: String) -> Missing {
+fn py_missing(what: &'static str, why: String) -> Missing {
     Missing {
-        what: PYTHON,
+        what,
         why: format!("{why}; it needs Python {PYTHON_VERSION} or newer with venv, and a package index for pip"),
     }
 }
@@ -162,4 +175,5 @@ fn root() -> PathBuf {
 const GO: &str = "go-spiffe client";
 const GO_VERSION: &str = "1.24";
 const PYTHON: &str = "Python spiffe client";
+const VERIFIER: &str = "verifier in Python";
 const PYTHON_VERSION: &str = "3.10";

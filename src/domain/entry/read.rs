@@ -1,6 +1,7 @@
 //! Reads an entry in one pass. Its keys ascend, so the type and the version are known when the type's
 //! own fields come: they are read as what they are, and nothing is kept to be read again.
 
+use super::object::Object;
 use super::{Actor, Body, Commitments, RequestMark, VERSION};
 use crate::domain::base::Time;
 use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, Visitor};
@@ -59,10 +60,15 @@ impl<'de> Visitor<'de> for Keys {
         let (mut time, mut kind, mut version) = (None, None, None);
         while let Some(key) = map.next_key()? {
             match key {
-                Key::Actor => actor = Some(map.next_value()?),
+                Key::Actor => actor = Some(map.next_value::<Object<Actor>>()?.0),
                 Key::Cause => cause = Some(map.next_value()?),
-                Key::Commitments => commitments = map.next_value()?,
-                Key::Request => request = Some(map.next_value()?),
+                Key::Commitments => {
+                    commitments = map.next_value()?;
+                    if commitments.is_empty() {
+                        return Err(A::Error::custom("commitments without one are left out"));
+                    }
+                }
+                Key::Request => request = Some(map.next_value::<Object<RequestMark>>()?.0),
                 Key::Time => time = Some(map.next_value()?),
                 Key::Type => kind = Some(map.next_value::<&'de str>()?),
                 Key::V => version = Some(map.next_value()?),

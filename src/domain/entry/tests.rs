@@ -70,3 +70,22 @@ fn an_unknown_field_is_refused() {
     let other = text.replace("\"agent\":\"billing-bot\"", "\"agent\":\"billing-bot\",\"bogus\":1");
     assert!(matches!(Entry::read(other.as_bytes()), Err(NotAnEntry::Shape(_))));
 }
+
+#[test]
+fn a_list_does_not_stand_for_an_object() {
+    let good = r#"{"actor":{"id":"leasehold"},"time":"2026-11-01T04:00:57.000001Z","type":"broker.stopped","v":1,"what":{"epoch":1}}"#;
+    assert!(Entry::read(good.as_bytes()).is_ok());
+    for (from, to) in [
+        (r#"{"epoch":1}"#, "[1]"),
+        (r#"{"id":"leasehold"}"#, r#"["conn","leasehold"]"#),
+        (
+            r#""time""#,
+            r#""request":["4mq7EJCNpHLob5KmHAGJ3ANQlkJnN3LSz5nP2x8n8W4","4mq7EJCNpHLob5KmHAGJ3ANQlkJnN3LSz5nP2x8n8W4"],"time""#,
+        ),
+        (r#""time""#, r#""commitments":{},"time""#),
+    ] {
+        let other = good.replacen(from, to, 1);
+        assert_ne!(other, good);
+        assert!(matches!(Entry::read(other.as_bytes()), Err(NotAnEntry::Shape(_))), "{other}");
+    }
+}

@@ -1,5 +1,6 @@
 //! One estate change: a group of items closed by `estate.applied`, in one transaction.
 
+use super::super::object;
 use super::body;
 use crate::domain::base::Digest;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -58,6 +59,7 @@ body!(
     /// Closes the group; everything before it in the group is in force from here.
     Applied {
         /// Counts of the whole estate.
+        #[serde(deserialize_with = "object::needed")]
         counts: Counts,
         /// Digest of the whole estate.
         digest: Digest,

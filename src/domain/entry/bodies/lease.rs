@@ -1,5 +1,6 @@
 //! The life of a lease.
 
+use super::super::object;
 use super::body;
 use crate::domain::base::{Digest, LeaseId, Name, TaskId, Time};
 use serde::{Deserialize, Serialize};
@@ -155,7 +156,7 @@ body!(
         /// How surely; never below authority-confirmed.
         assurance: Assurance,
         /// For certificates.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "object::optional")]
         crl: Option<CrlSeen>,
         /// The engine's id of the look-up that said gone, if it gave one.
         #[serde(default, skip_serializing_if = "Option::is_none")]

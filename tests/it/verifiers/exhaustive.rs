@@ -1,0 +1,59 @@
+//! Every single change of the golden log by someone who cannot sign is seen, and both verifiers say the same of it.
+//!
+//! In an ordinary run one bit of each byte is flipped (each line begins with another bit), the bundle ends at every
+//! eighth byte, bytes are put in and taken out at every 37th, and a fifth of the forged fields is tried.
+//! `LEASEHOLD_THOROUGH=1` tries all of it.
+
+use super::bundles::Base;
+use super::mutations::{Case, flips, inserts_and_deletes, reorders, truncations};
+use super::python::Python;
+use super::{detected, judged};
+
+pub(super) fn is_thorough() -> bool {
+    std::env::var_os("LEASEHOLD_THOROUGH").is_some()
+}
+
+#[test]
+fn the_golden_log_holds_for_both() {
+    let base = Base::golden();
+    assert!((56..=64).contains(&(base.lines.len() - 1)), "{} entries", base.lines.len() - 1);
+    assert_eq!(judged(&mut Python::start(), &base, &[Case::none()]), [None]);
+}
+
+#[test]
+fn every_flipped_bit_is_seen_at_the_same_place() {
+    let (base, mut python) = (Base::golden(), Python::start());
+    let mut count = 0;
+    for line in 0..base.lines.len() {
+        let cases = flips(&base, line, is_thorough());
+        detected(&mut python, &base, &cases);
+        count += cases.len();
+    }
+    assert!(count >= base.whole().len());
+    println!("{count} flipped bits in {} bytes", base.whole().len());
+}
+
+#[test]
+fn every_truncation_is_seen_at_the_same_place() {
+    let (base, mut python) = (Base::golden(), Python::start());
+    for line in 0..base.lines.len() {
+        let step = if is_thorough() { 1 } else { 8 };
+        let cases: Vec<Case> = truncations(&base, line).into_iter().step_by(step).collect();
+        detected(&mut python, &base, &cases);
+    }
+}
+
+#[test]
+fn every_byte_too_many_or_too_few_is_seen_at_the_same_place() {
+    let (base, mut python) = (Base::golden(), Python::start());
+    let step = if is_thorough() { 1 } else { 37 };
+    for line in 0..base.lines.len() {
+        detected(&mut python, &base, &inserts_and_deletes(&base, line, step));
+    }
+}
+
+#[test]
+fn every_omitted_doubled_or_moved_line_is_seen_at_the_same_place() {
+    let base = Base::golden();
+    detected(&mut Python::start(), &base, &reorders(&base));
+}
