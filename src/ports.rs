@@ -18,7 +18,7 @@ pub mod witness;
 pub use clock::{Clock, Reading};
 pub use entropy::Entropy;
 pub use fault::{Fault, FaultKind};
-pub use index::{LogIndex, Mark, Run, Seek};
+pub use index::{Hits, LogIndex, Mark, Run, Seek};
 pub use keepsake::Keepsake;
 pub use log_store::{AppendError, Batch, Head, Lane, LogStore, NewEntry, StoredEntry, Tile};
 pub use probe::{Account, Probe, ProbeTarget, Sighting};

@@ -9,7 +9,7 @@ mod file;
 mod lane;
 
 use crate::domain::entry::Mention;
-use crate::ports::{Fault, FaultKind, LogIndex, Mark, Run, Seek};
+use crate::ports::{Fault, FaultKind, Hits, LogIndex, Mark, Run, Seek};
 use async_trait::async_trait;
 use file::IndexFile;
 use lane::Lane;
@@ -57,7 +57,7 @@ impl LogIndex for SqliteIndex {
         self.with(move |file| file.add(&run)).await
     }
 
-    async fn find(&self, mention: &Mention, seek: Seek, limit: usize) -> Result<Vec<u64>, Fault> {
+    async fn find(&self, mention: &Mention, seek: Seek, limit: usize) -> Result<Hits, Fault> {
         let (kind, key) = (mention.kind(), mention.key());
         self.with(move |file| file.find(kind, key, seek, limit)).await
     }

@@ -26,6 +26,16 @@ pub struct Run {
     pub mark: Mark,
 }
 
+/// What was found, and how far the index went at that very moment: it may have been thrown away since
+/// its mark was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hits {
+    /// Indices of entries, in the order of the search.
+    pub indices: Vec<u64>,
+    /// Entries that were looked through.
+    pub size: u64,
+}
+
 /// Where to begin to look, and in which direction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Seek {
@@ -48,7 +58,7 @@ pub trait LogIndex: Send + Sync {
     async fn add(&self, run: Run) -> Result<(), Fault>;
 
     /// Indices of entries that mention it, at most `limit`, each once.
-    async fn find(&self, mention: &Mention, seek: Seek, limit: usize) -> Result<Vec<u64>, Fault>;
+    async fn find(&self, mention: &Mention, seek: Seek, limit: usize) -> Result<Hits, Fault>;
 
     /// Throws everything away.
     async fn clear(&self) -> Result<(), Fault>;

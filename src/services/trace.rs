@@ -4,7 +4,7 @@
 use super::index::{Index, behind};
 use super::publish;
 use crate::domain::entry::{Entry, Mention};
-use crate::domain::reason::Denial;
+use crate::domain::reason::{Denial, Reason};
 use crate::ports::{Seek, StoredEntry};
 
 use crate::audit::trace::{Found, Gathering, Query, Reach, scan};
@@ -18,6 +18,9 @@ pub struct Traced {
     /// What was found.
     pub gathered: Gathered,
 }
+
+/// How often a trace begins again when the index is thrown away under it.
+const TRIES: u32 = 3;
 
 /// The log as one trace sees it.
 struct Lookup<'a> {
@@ -35,8 +38,16 @@ struct Lookup<'a> {
 /// `INDEX_BEHIND` while the index is filled; `LOG_UNAVAILABLE` if the log cannot be read.
 pub async fn trace(index: &Index, subject: &Subject, from: u64, limit: usize) -> Result<Traced, Denial> {
     let size = index.journal.published().state.size;
-    let lookup = Lookup::of(index, size).await?;
-    let mut gathered = lookup.gather(Gathering::new(subject, from, limit)).await?;
+    let mut tries = TRIES;
+    let mut gathered = loop {
+        tries -= 1;
+        let lookup = Lookup::of(index, size).await?;
+        match lookup.gather(Gathering::new(subject, from, limit)).await {
+            // Thrown away in the middle: what was found so far may lack something.
+            Err(denial) if denial.reason == Reason::IndexBehind && tries > 0 => {}
+            gathered => break gathered?,
+        }
+    };
     for step in gathered.steps.iter_mut().filter(|step| !step.entry.commitments.is_empty()) {
         step.found.openings = publish::openings_of(&*index.store, step.found.index).await?;
     }
@@ -88,9 +99,12 @@ impl<'a> Lookup<'a> {
             Reach::From { index, limit } => (Seek::From(index), limit),
             Reach::LastBefore(index) => (Seek::Before(index.min(self.indexed)), 1),
         };
-        let indices = self.index.port.find(mention, seek, limit).await.map_err(|fault| behind(&fault.sentence))?;
+        let hits = self.index.port.find(mention, seek, limit).await.map_err(|fault| behind(&fault.sentence))?;
+        if hits.size < self.indexed {
+            return Err(behind("it was begun anew"));
+        }
         // The filler may have gone on meanwhile: the tail has those.
-        for index in indices.into_iter().filter(|index| *index < self.indexed) {
+        for index in hits.indices.into_iter().filter(|index| *index < self.indexed) {
             let found =
                 publish::page_of(&self.index.journal, &*self.index.store, index, 1).await?.into_iter().map(found);
             found.for_each(|found| scan::offer(*reach, &mut answer, &found));

@@ -2,7 +2,7 @@
 //! table that is its own B-tree.
 
 use crate::domain::base::Digest;
-use crate::ports::{Fault, FaultKind, Mark, Run, Seek};
+use crate::ports::{Fault, FaultKind, Hits, Mark, Run, Seek};
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
@@ -83,7 +83,7 @@ impl IndexFile {
         })
     }
 
-    pub(super) fn find(&mut self, kind: u8, key: [u8; 16], seek: Seek, limit: usize) -> Result<Vec<u64>, Fault> {
+    pub(super) fn find(&mut self, kind: u8, key: [u8; 16], seek: Seek, limit: usize) -> Result<Hits, Fault> {
         let (sql, bound) = match seek {
             Seek::From(index) => {
                 ("SELECT idx FROM mention WHERE kind = ? AND key = ? AND idx >= ? ORDER BY idx LIMIT ?", index)
@@ -98,7 +98,10 @@ impl IndexFile {
             let rows = statement.query_map(params![kind, key.as_slice(), signed(bound), limit], |row| {
                 row.get::<_, i64>(0).map(i64::unsigned_abs)
             })?;
-            rows.collect()
+            let indices = rows.collect::<rusqlite::Result<_>>()?;
+            // Nobody else writes: the thread that reads is the one that fills.
+            let size = connection.prepare_cached("SELECT size FROM mark")?.query_row([], |row| row.get::<_, i64>(0))?;
+            Ok(Hits { indices, size: size.unsigned_abs() })
         })
     }
 

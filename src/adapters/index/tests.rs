@@ -11,6 +11,10 @@ fn mark(size: u64) -> Mark {
     Mark { size, leaf: Digest::of(&[&size.to_be_bytes()]) }
 }
 
+fn hits(indices: &[u64], size: u64) -> Hits {
+    Hits { indices: indices.to_vec(), size }
+}
+
 /// Entry `index` mentions the lease of its own second, and every second entry the lease of second 0.
 fn run(from: u64, to: u64) -> Run {
     let own = (from..to).map(|index| (lease(i64::try_from(index).unwrap() + 1), index));
@@ -29,15 +33,15 @@ async fn it_finds_forwards_and_backwards_and_goes_on_where_it_ended() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("log.db.index");
     let index = filled(&path).await;
-    assert_eq!(index.find(&lease(0), Seek::From(3), 2).await.unwrap(), [4, 6]);
-    assert_eq!(index.find(&lease(0), Seek::Before(8), 2).await.unwrap(), [6, 4]);
-    assert_eq!(index.find(&lease(99), Seek::From(0), 2).await.unwrap(), Vec::<u64>::new());
+    assert_eq!(index.find(&lease(0), Seek::From(3), 2).await.unwrap(), hits(&[4, 6], 10));
+    assert_eq!(index.find(&lease(0), Seek::Before(8), 2).await.unwrap(), hits(&[6, 4], 10));
+    assert_eq!(index.find(&lease(99), Seek::From(0), 2).await.unwrap(), hits(&[], 10));
     assert_eq!(index.add(run(11, 12)).await.unwrap_err().kind, FaultKind::Conflict);
     drop(index);
     let index = SqliteIndex::open(&path, "log.example/test").unwrap();
     assert_eq!(index.mark().await.unwrap(), Some(mark(10)));
     index.add(run(10, 12)).await.unwrap();
-    assert_eq!(index.find(&lease(0), Seek::From(9), 9).await.unwrap(), [10]);
+    assert_eq!(index.find(&lease(0), Seek::From(9), 9).await.unwrap(), hits(&[10], 12));
 }
 
 #[tokio::test]
@@ -61,9 +65,10 @@ async fn a_file_that_is_deleted_or_damaged_while_it_is_open_is_begun_anew() {
     let index = filled(&path).await;
     assert_eq!(index.mark().await.unwrap(), Some(mark(10)));
     std::fs::remove_file(&path).unwrap();
+    assert_eq!(index.find(&lease(3), Seek::From(0), 9).await.unwrap(), hits(&[], 0), "it says that it knows nothing");
     assert_eq!(index.mark().await.unwrap(), None);
     index.add(run(0, 10)).await.unwrap();
-    assert_eq!(index.find(&lease(3), Seek::From(0), 9).await.unwrap(), [2]);
+    assert_eq!(index.find(&lease(3), Seek::From(0), 9).await.unwrap(), hits(&[2], 10));
     drop(index);
     let mut bytes = std::fs::read(&path).unwrap();
     let body = bytes.len() / 3;

@@ -174,3 +174,22 @@ async fn an_index_that_is_deleted_or_torn_tells_the_same_story_when_it_is_filled
     until("it to be filled anew", || indexed(&broker).is_some_and(|size| size > *before.last().unwrap())).await;
     assert_eq!(told().await, before, "found by the new index");
 }
+
+#[tokio::test]
+async fn a_trace_during_which_the_index_is_thrown_away_lacks_nothing() {
+    let broker = Broker::with_estate().await;
+    let (_, lease) = settled(&broker).await;
+    let told = async || indices(&trace(&broker, Subject::LeaseId(lease.clone())).await);
+    let before = told().await;
+    let rebuilding = async {
+        for _ in 0..30 {
+            drop(broker.evidence(OPERATOR).rebuild_index(v1::RebuildIndexRequest {}).await.unwrap());
+        }
+    };
+    let tracing = async {
+        for _ in 0..30 {
+            assert_eq!(told().await, before);
+        }
+    };
+    tokio::join!(rebuilding, tracing);
+}
