@@ -10,11 +10,15 @@ use std::path::{Path, PathBuf};
 /// The folder, below the working directory.
 pub(super) const FOLDER: &str = ".leasehold";
 /// Every file that a run makes there, sockets aside.
-pub(super) const FILES: [&str; 11] = [
+pub(super) const FILES: [&str; 15] = [
     "log.db",
     "log.db-wal",
     "log.db-shm",
     "log.db.lock",
+    "log.db.reserve",
+    "log.db.index",
+    "log.db.index-wal",
+    "log.db.index-shm",
     "log.db.snapshot",
     "log.db.snapshot.draft",
     "log.key",

@@ -30,6 +30,8 @@ fn put(file: &Path, bytes: &[u8]) {
 impl Wreck {
     /// What a start says that must not come about.
     fn refusal(&mut self) -> String {
+        // With it a start reads only what came later, and what is damaged before is found by a reading.
+        let _ = fs::remove_file(format!("{}.snapshot", self.log.display()));
         let told = self.house.scene.start_broker().expect_err("no broker starts on this").to_string();
         fs::write(self.house.scene.broker_log(), "").unwrap();
         told
