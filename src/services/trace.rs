@@ -70,16 +70,11 @@ impl<'a> Lookup<'a> {
     }
 
     async fn gather(&self, mut gathering: Gathering) -> Result<Gathered, Denial> {
-        loop {
-            let wanted = gathering.wanted();
-            if wanted.is_empty() {
-                return Ok(gathering.finish());
-            }
-            for query in wanted {
-                let answer = self.answer(&query).await?;
-                gathering.take(&query, answer);
-            }
+        while let Some(query) = gathering.next_wanted() {
+            let answer = self.answer(&query).await?;
+            gathering.take(&query, answer);
         }
+        Ok(gathering.finish())
     }
 
     async fn answer(&self, Query { mention, reach }: &Query) -> Result<Vec<Found>, Denial> {
