@@ -1,7 +1,7 @@
 //! Looks things up for a trace: in the index, and for the last entries, which the index may not have
 //! yet, in the log itself. Every entry that is told is read from the log; the index only says where.
 
-use super::index::{Index, behind};
+use super::index::{Index, TAIL_MAX, behind};
 use super::publish;
 use crate::domain::entry::{Entry, Mention};
 use crate::domain::reason::Denial;
@@ -37,20 +37,34 @@ pub async fn trace(index: &Index, subject: &Subject, from: u64, limit: usize) ->
     let size = index.journal.published().state.size;
     let lookup = Lookup::of(index, size).await?;
     let mut gathered = lookup.gather(Gathering::new(subject, from, limit)).await?;
+    // An index that was thrown away meanwhile has answered with nothing.
+    if mark(index).await? < lookup.indexed {
+        return Err(behind("it was begun anew meanwhile"));
+    }
     for step in gathered.steps.iter_mut().filter(|step| !step.entry.commitments.is_empty()) {
         step.found.openings = publish::openings_of(&*index.store, step.found.index).await?;
     }
     Ok(Traced { size, gathered })
 }
 
-/// The same from what is indexed, whatever it lacks: costs next to nothing where there is nothing.
+/// The same from what is indexed, which may lack the log's last entries: costs next to nothing where there
+/// is nothing.
 ///
 /// # Errors
 /// As [`trace`].
 pub(super) async fn indexed(index: &Index, subject: &Subject, from: u64) -> Result<Gathered, Denial> {
-    let mark = index.port.mark().await.map_err(|fault| behind(&fault.sentence))?;
-    let lookup = Lookup { index, indexed: mark.map_or(0, |mark| mark.size), tail: Vec::new() };
+    let (indexed, size) = (mark(index).await?, index.journal.published().state.size);
+    if indexed.saturating_add(TAIL_MAX) < size {
+        return Err(behind(&format!("{indexed} of {size} entries are indexed")));
+    }
+    let lookup = Lookup { index, indexed, tail: Vec::new() };
     lookup.gather(Gathering::new(subject, from, 1)).await
+}
+
+/// Entries that are indexed now.
+async fn mark(index: &Index) -> Result<u64, Denial> {
+    let mark = index.port.mark().await.map_err(|fault| behind(&fault.sentence))?;
+    Ok(mark.map_or(0, |mark| mark.size))
 }
 
 impl<'a> Lookup<'a> {
