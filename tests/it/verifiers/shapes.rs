@@ -51,8 +51,8 @@ fn both_say_the_same_of_odd_heads() {
         format!("{text}\n{line}"),
         format!("{text}\r\n\n{line}"),
         format!("{text}\nmore\n\n{line}"),
-        format!("{text}\n\n{}", format!("\u{2014} a AAAAAAA=\n").repeat(99) + line),
-        format!("{text}\n\n{}", format!("\u{2014} a AAAAAAA=\n").repeat(100) + line),
+        format!("{text}\n\n{}", "\u{2014} a AAAAAAA=\n".repeat(99) + line),
+        format!("{text}\n\n{}", "\u{2014} a AAAAAAA=\n".repeat(100) + line),
         String::new(),
     ];
     let selections = [
