@@ -179,7 +179,8 @@ def open_checkpoint(note: str, policy: Policy) -> Checkpoint:
 def judge_witnesses(note: str, policy: Policy) -> Tuple[List[str], List[str], bool]:
     """Law `witness`, on a note that was opened: the names of who cosigned, of whoever nobody knows, and the quorum."""
     body, signatures = split_note(note)
-    cosigned, unknown = set(), []
+    cosigned: Set[bytes] = set()
+    unknown: List[str] = []
     for signature in signatures:
         name = next((name for name, key in policy.witnesses.items() if signature.is_of(key)), None)
         if name is None:
