@@ -398,6 +398,7 @@ class Parts:
         self.selection = selection
         self.exact_at: Optional[int] = before.time if before.size > 0 else None  # the last time of a base
         self.is_exact = False  # whether nothing was folded away since
+        self.begins_late = before.size == 0  # what a lease began with may have been folded away
 
     def apply(self, index: int, entry: Any) -> None:
         kind, what, time = entry["type"], entry["what"], micros(entry["time"])
@@ -412,16 +413,18 @@ class Parts:
 
     def live(self, kind: str, lease_id: str) -> None:
         is_open, is_issued = lease_id in self.issued, self.issued.get(lease_id, False)
+        is_from_before = self.begins_late and not is_open
         if kind == "lease.intended":
             must("lease", not is_open, "intended twice")
             self.issued[lease_id] = False
             return
-        must("lease", is_open, "its intent is not shown, or it is settled")
+        must("lease", is_open or is_from_before, "its intent is not shown, or it is settled")
         if kind in ("lease.issued", "lease.not_issued"):
             must("lease", not is_issued, "issued already")
             self.issued[lease_id] = True
         elif kind != "lease.unproven":
-            must("lease", is_issued, "it is not shown that it was issued")
+            must("lease", is_issued or is_from_before, "it is not shown that it was issued")
+            self.issued[lease_id] = True
         if kind in ("lease.not_issued", "lease.revoked", "lease.expired"):
             del self.issued[lease_id]
 
@@ -435,9 +438,9 @@ class Parts:
             for kind in COMPLETE_TYPES if self.selection is not None else ():
                 exactly = self.base[kind] + self.shown[kind]
                 must("complete", counts.get(kind, 0) == exactly, f"not every {kind} is shown")
-        elif self.selection is not None and "from" in self.selection:
-            begins = self.selection["from"]
-            reaches = is_time(begins) and self.time <= micros(begins)
+        elif self.selection is not None:
+            begins = self.selection.get("from", "")
+            reaches = is_time(begins) and self.time < micros(begins)
             must("complete", reaches, "what stands before the first log.counted may not all be shown")
         self.base, self.shown = Counter(counts), Counter()
         self.base["log.counted"] += 1

@@ -18,7 +18,7 @@ from forms import (
     TYPES, Fields, Form, Malformed, base64url, check_entry, hash_text, list_of, mapping, number, parse, record, sha256,
     some, text, unbase64, word, write,
 )
-from notes import Checkpoint, Policy, WrongWitness, check_witnesses, open_checkpoint, unknown_names
+from notes import Checkpoint, Policy, WrongWitness, judge_witnesses, open_checkpoint
 
 FORM = "leasehold-bundle/2"
 COMPLAINTS_MAX = 100
@@ -38,10 +38,10 @@ class Verifier:
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
         self.checkpoint: Optional[Checkpoint] = None
-        self.witnesses: List[str] = []
-        self.unknown: List[str] = []
         self.size = 0
         self.peaks: List[Tuple[int, bytes]] = []  # perfect subtrees from the left: leaves, hash
+        self.witnesses: List[str] = []
+        self.unknown: List[str] = []  # who signed, and nobody here knows
         self.is_readable = True
         self.is_whole = True
         self.selection: Optional[Dict[str, str]] = None
@@ -70,8 +70,9 @@ class Verifier:
         self.selection = head.get("selection")
         try:
             self.checkpoint = open_checkpoint(head["checkpoint"], self.policy)
-            self.unknown = unknown_names(head["checkpoint"], self.policy)
-            self.witnesses = check_witnesses(head["checkpoint"], self.policy)
+            self.witnesses, self.unknown, is_met = judge_witnesses(head["checkpoint"], self.policy)
+            if not is_met:
+                self.complain(None, "witness", f"{len(self.witnesses)} known witnesses vouch for it: too few")
         except WrongWitness as error:
             self.complain(None, "witness", error)
         except Malformed as error:
@@ -196,6 +197,7 @@ class Verifier:
             "size": self.size,
             "shown": self.shown,
             "whole": self.is_whole,
+            "selection": self.selection,
             "complete": self.complete,
             "root": write_hash(self.root()),
             "witnesses": self.witnesses,
@@ -251,8 +253,10 @@ def verify(bundle: BinaryIO, policy: Policy) -> Verifier:
 def print_for_people(report: Dict[str, Any]) -> None:
     leases = report["leases"]
     print(f"log {report['origin']}: {report['size']} entries, {report['openings']} disclosed openings match")
+    print(f"witnessed by {', '.join(report['witnesses']) or 'nobody who is known'}")
     if not report["whole"]:
-        print(f"{report['shown']} of them are shown; nothing is left out of: {', '.join(report['complete']) or '-'}")
+        print(f"{report['shown']} of them are shown, chosen for: {json.dumps(report['selection'])}")
+        print(f"nothing is left out of this period: {', '.join(report['complete']) or '-'}")
     print(
         f"{leases['issued']} issued: {leases['effect_confirmed']} effect-confirmed, "
         f"{leases['authority_confirmed']} authority-confirmed, {leases['expired']} ended by rotation or expiry, "

@@ -19,7 +19,7 @@ TIME_MAX = 2**63 - 1
 
 
 class WrongWitness(ValueError):
-    """A known witness's line does not hold, or the quorum is not met."""
+    """A known witness's line does not hold."""
 
 
 class Checkpoint(NamedTuple):
@@ -176,28 +176,24 @@ def open_checkpoint(note: str, policy: Policy) -> Checkpoint:
     return checkpoint
 
 
-def check_witnesses(note: str, policy: Policy) -> List[str]:
-    """Law `witness`, on a note that was opened. Gives the names of those who cosigned, as the policy has them."""
+def judge_witnesses(note: str, policy: Policy) -> Tuple[List[str], List[str], bool]:
+    """Law `witness`, on a note that was opened: the names of who cosigned, of whoever nobody knows, and the quorum."""
     body, signatures = split_note(note)
-    cosigned = set()
+    cosigned: Set[bytes] = set()
+    unknown: List[str] = []
     for signature in signatures:
         name = next((name for name, key in policy.witnesses.items() if signature.is_of(key)), None)
         if name is None:
+            if not any(signature.is_of(key) for key in policy.logs):
+                unknown.append(signature.name)
             continue
         time = int.from_bytes(signature.data[:8], "big")
         message = f"cosignature/v1\ntime {time}\n{body}".encode()
         if time > TIME_MAX or not policy.witnesses[name].verifies(message, signature.data[8:]):
             raise WrongWitness(f"the cosignature by {signature.name} is wrong")
         cosigned.add(name)
-    if not policy.is_met(cosigned):
-        raise WrongWitness(f"the quorum is not met: {len(cosigned)} known witnesses cosigned")
-    return [name.decode("utf-8", "replace") for name in policy.witnesses if name in cosigned]
-
-
-def unknown_names(note: str, policy: Policy) -> List[str]:
-    """Who else signed: key names that the policy does not know."""
-    known = [*policy.logs, *policy.witnesses.values()]
-    return [it.name for it in split_note(note)[1] if not any(it.is_of(key) for key in known)]
+    names = [name.decode(errors="replace") for name in policy.witnesses if name in cosigned]
+    return names, unknown, policy.is_met(cosigned)
 
 
 def split_note(note: str) -> Tuple[str, List[Signature]]:

@@ -29,7 +29,7 @@ pub struct Head {
     pub selection: Option<Selection>,
 }
 
-/// What a part of a log was chosen for, as it was asked for.
+/// What a part of a log was chosen for, as it was asked for; `to` no later than it can be counted.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Selection {

@@ -81,6 +81,7 @@ impl Parts {
             Body::LeaseIssued(body) => {
                 return match self.open.insert(body.lease, true) {
                     Some(false) => Ok(()),
+                    None if !self.begins_at_start => Ok(()),
                     _ => Err(broken("lease", "issued without an open intent")),
                 };
             }
@@ -95,6 +96,8 @@ impl Parts {
         };
         match self.open.get(&lease) {
             Some(open) if issued.is_none_or(|issued| issued == *open) => {}
+            // Its intent may stand in what was folded away before.
+            None if !self.begins_at_start => self.open.extend(issued.map(|issued| (lease, issued))),
             _ => return Err(broken("lease", format!("{lease} is not open so, or its intent is not shown"))),
         }
         if settles {
@@ -112,7 +115,7 @@ impl Parts {
         if let Some(base) = self.base {
             self.compare(&base, &counted)?;
         } else if self.begins_late(time) {
-            return Err(broken("complete", "the first count that is shown is later than the period's beginning"));
+            return Err(broken("complete", "the first count that is shown is not from before the period's beginning"));
         }
         // The entry itself belongs to the next stretch: the caller adds it to what was shown.
         (self.base, self.shown) = (Some(counted), numbers(|_| 0));
@@ -136,9 +139,10 @@ impl Parts {
         }
     }
 
+    /// Whether something of the period may stand before the first count, where the log's beginning is not shown.
     fn begins_late(&self, first: Time) -> bool {
-        let from = self.selection.as_ref().and_then(|selection| selection.from.as_deref());
-        !self.begins_at_start && from.is_some_and(|from| Time::parse(from).map_or(true, |from| first > from))
+        let is_before = |from: &str| Time::parse(from).is_ok_and(|from| first < from);
+        self.selection.as_ref().is_some_and(|selection| !selection.from.as_deref().is_some_and(is_before))
     }
 
     /// What cannot be said of the log's end.

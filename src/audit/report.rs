@@ -1,5 +1,6 @@
 //! What a verification found, for people and for programs.
 
+use super::bundle::Selection;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -49,6 +50,8 @@ pub struct Report {
     pub shown: u64,
     /// Whether it shows them all.
     pub whole: bool,
+    /// What the bundle says that it was chosen for. Whoever handed it out chose; nothing signs it.
+    pub selection: Option<Selection>,
     /// Types of which nothing is left out: of a whole log all; of a part those that its counts prove.
     pub complete: Vec<String>,
     /// Root hash, base64.
@@ -88,8 +91,13 @@ impl fmt::Display for Report {
         }
         if !self.whole && self.shown < self.size {
             writeln!(f, "{shown} of them are shown, the others folded into hashes")?;
+            let (chosen, from, to) = self.selection.as_ref().map(words).unwrap_or_default();
+            if !chosen.is_empty() {
+                writeln!(f, "chosen: {chosen}")?;
+            }
             if !self.complete.is_empty() {
-                writeln!(f, "by the log's own counts nothing is left out of {}", self.complete.join(", "))?;
+                let complete = self.complete.join(", ");
+                writeln!(f, "by the log's own counts nothing is left out of {complete} from {from} to {to}")?;
             }
         }
         writeln!(
@@ -111,4 +119,13 @@ impl fmt::Display for Report {
         }
         f.write_str(if self.holds() { "everything holds" } else { "it does not hold" })
     }
+}
+
+/// Whom or what it was chosen for, from when, and before when. Nobody vouches for these texts.
+fn words(selection: &Selection) -> (String, String, String) {
+    let Selection { agent, credential, from, lease, task, to } = selection;
+    let named = |name: &Option<String>, word: &str| name.as_ref().map(|name| format!("{word} {name:?}"));
+    let chosen = [named(agent, "agent"), named(credential, "credential"), named(lease, "lease"), named(task, "task")];
+    let time = |time: &Option<String>, open: &str| time.as_ref().map_or(open.to_owned(), |time| format!("{time:?}"));
+    (chosen.into_iter().flatten().collect::<Vec<_>>().join(", "), time(from, "its beginning"), time(to, "its end"))
 }

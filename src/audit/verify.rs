@@ -150,6 +150,7 @@ impl Verification {
     }
 
     fn head(&mut self, head: Head, policy: &Policy) {
+        self.report.selection.clone_from(&head.selection);
         self.selection = head.selection;
         self.signed = believe(&mut self.report, &head.checkpoint, policy);
     }

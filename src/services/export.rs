@@ -50,6 +50,9 @@ const COSIGNED_WITHIN: Duration = Duration::from_secs(4);
 const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 /// Bytes of a piece: it is given out once it is that long.
 const PIECE_BYTES: usize = 128 * 1024;
+/// No entry is added to a piece of so many: with the last one it stays below what a client of gRPC takes,
+/// 4 MiB, however large entries are.
+const PIECE_BYTES_MAX: usize = 1 << 20;
 
 impl Export {
     /// Opens the bundle of what is published now, at the least, and under a checkpoint that enough
@@ -73,8 +76,11 @@ impl Export {
             published,
             size,
         };
-        if let Some(selection) = choice.selection {
-            it.range = it.stretch(choice.period).await?;
+        if let Some(mut selection) = choice.selection {
+            let until = it.stretch(choice.period).await?;
+            // So far it is proven that nothing was left out; the log may have gone on since.
+            selection.to = until.map_or(selection.to, |until| Some(until.to_string()));
+            it.head = it.head.map(|head| Head { selection: Some(selection.clone()), ..head });
             let task = it.task_of(selection.lease.as_deref()).await?;
             it.selector = Some(Selector::new(selection, task));
         }
@@ -93,7 +99,11 @@ impl Export {
         }
         while piece.len() < PIECE_BYTES && !self.range.is_empty() {
             for stored in self.page().await? {
+                self.range.start = stored.index + 1;
                 self.take(stored, &mut piece).await?;
+                if piece.len() >= PIECE_BYTES_MAX {
+                    break;
+                }
             }
             if self.range.is_empty() {
                 self.fold_away(self.range.end..self.size).await?;
@@ -103,14 +113,12 @@ impl Export {
         Ok(Some(piece).filter(|piece| !piece.is_empty()))
     }
 
-    async fn page(&mut self) -> Result<Vec<StoredEntry>, Denial> {
+    async fn page(&self) -> Result<Vec<StoredEntry>, Denial> {
         let limit = u32::try_from(self.range.end - self.range.start).unwrap_or(u32::MAX);
         let page = publish::page(&self.world, self.range.start, limit).await?;
         // The log never shrinks, so an empty page inside of it cannot be; going on would spin.
-        let last =
-            page.last().ok_or_else(|| Denial::new(Reason::LogUnavailable, "entries are missing in the store"))?;
-        self.range.start = last.index + 1;
-        Ok(page)
+        let gone = || Denial::new(Reason::LogUnavailable, "entries are missing in the store");
+        if page.is_empty() { Err(gone()) } else { Ok(page) }
     }
 
     async fn take(&mut self, stored: StoredEntry, piece: &mut Vec<u8>) -> Result<(), Denial> {
@@ -148,34 +156,41 @@ impl Export {
         Ok(())
     }
 
-    /// The stretch between the last count before the period and the first one after it.
-    async fn stretch(&self, (from, to): (Option<Time>, Option<Time>)) -> Result<Range<u64>, Denial> {
-        let size = self.size;
-        let mut start = match from {
+    /// Reads from the last count before the period to the first one after it. Where the log has none there,
+    /// it ends with the log's last count, whose time it gives: what follows on that cannot be counted.
+    async fn stretch(&mut self, (from, to): (Option<Time>, Option<Time>)) -> Result<Option<Time>, Denial> {
+        let from = match from {
             Some(from) => self.first_since(from).await?,
             None => 0,
         };
-        while start > 0 {
-            let low = start.saturating_sub(u64::from(publish::PAGE));
-            if let Some(count) = self.counts(low..start).await?.pop() {
-                start = count;
-                break;
-            }
-            start = low;
-        }
+        let start = self.last_count(from).await?.map_or(0, |(start, _)| start);
         let mut end = match to {
             Some(to) => self.first_since(to).await?,
-            None => size,
+            None => self.size,
         };
-        while end < size {
-            let high = end.saturating_add(u64::from(publish::PAGE)).min(size);
-            if let Some(count) = self.counts(end..high).await?.first() {
-                end = count + 1;
-                break;
+        while end < self.size {
+            let high = end.saturating_add(u64::from(publish::PAGE)).min(self.size);
+            if let Some((count, _)) = self.counts(end..high).await?.first() {
+                self.range = start..(count + 1).max(start);
+                return Ok(None);
             }
             end = high;
         }
-        Ok(start..end.max(start))
+        let last = self.last_count(self.size).await?.filter(|(count, _)| count + 1 < self.size);
+        self.range = start..last.map_or(self.size, |(count, _)| count + 1).max(start);
+        Ok(last.map(|(_, time)| time))
+    }
+
+    /// The last `log.counted` before an index.
+    async fn last_count(&self, mut before: u64) -> Result<Option<(u64, Time)>, Denial> {
+        while before > 0 {
+            let low = before.saturating_sub(u64::from(publish::PAGE));
+            if let Some(count) = self.counts(low..before).await?.pop() {
+                return Ok(Some(count));
+            }
+            before = low;
+        }
+        Ok(None)
     }
 
     /// Index of the first entry that is not older.
@@ -190,12 +205,13 @@ impl Export {
         Ok(low)
     }
 
-    async fn counts(&self, range: Range<u64>) -> Result<Vec<u64>, Denial> {
+    async fn counts(&self, range: Range<u64>) -> Result<Vec<(u64, Time)>, Denial> {
         let limit = u32::try_from(range.end - range.start).unwrap_or(u32::MAX);
         let mut found = Vec::new();
         for stored in publish::page(&self.world, range.start, limit).await? {
-            if publish::entry(&stored)?.body.kind() == Type::LogCounted {
-                found.push(stored.index);
+            let entry = publish::entry(&stored)?;
+            if entry.body.kind() == Type::LogCounted {
+                found.push((stored.index, entry.time));
             }
         }
         Ok(found)

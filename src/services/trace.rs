@@ -1,7 +1,7 @@
 //! Looks things up for a trace: in the index, and for the last entries, which the index may not have
 //! yet, in the log itself. Every entry that is told is read from the log; the index only says where.
 
-use super::index::{Index, behind};
+use super::index::{Index, TAIL_MAX, behind};
 use super::publish;
 use crate::domain::entry::{Entry, Mention};
 use crate::domain::reason::{Denial, Reason};
@@ -54,14 +54,24 @@ pub async fn trace(index: &Index, subject: &Subject, from: u64, limit: usize) ->
     Ok(Traced { size, gathered })
 }
 
-/// The same from what is indexed, whatever it lacks: costs next to nothing where there is nothing.
+/// The same from what is indexed, which may lack the log's last entries: costs next to nothing where there
+/// is nothing.
 ///
 /// # Errors
 /// As [`trace`].
 pub(super) async fn indexed(index: &Index, subject: &Subject, from: u64) -> Result<Gathered, Denial> {
-    let mark = index.port.mark().await.map_err(|fault| behind(&fault.sentence))?;
-    let lookup = Lookup { index, indexed: mark.map_or(0, |mark| mark.size), tail: Vec::new() };
+    let (indexed, size) = (mark(index).await?, index.journal.published().state.size);
+    if indexed.saturating_add(TAIL_MAX) < size {
+        return Err(behind(&format!("{indexed} of {size} entries are indexed")));
+    }
+    let lookup = Lookup { index, indexed, tail: Vec::new() };
     lookup.gather(Gathering::new(subject, from, 1)).await
+}
+
+/// Entries that are indexed now.
+async fn mark(index: &Index) -> Result<u64, Denial> {
+    let mark = index.port.mark().await.map_err(|fault| behind(&fault.sentence))?;
+    Ok(mark.map_or(0, |mark| mark.size))
 }
 
 impl<'a> Lookup<'a> {
@@ -81,16 +91,11 @@ impl<'a> Lookup<'a> {
     }
 
     async fn gather(&self, mut gathering: Gathering) -> Result<Gathered, Denial> {
-        loop {
-            let wanted = gathering.wanted();
-            if wanted.is_empty() {
-                return Ok(gathering.finish());
-            }
-            for query in wanted {
-                let answer = self.answer(&query).await?;
-                gathering.take(&query, answer);
-            }
+        while let Some(query) = gathering.next_wanted() {
+            let answer = self.answer(&query).await?;
+            gathering.take(&query, answer);
         }
+        Ok(gathering.finish())
     }
 
     async fn answer(&self, Query { mention, reach }: &Query) -> Result<Vec<Found>, Denial> {

@@ -9,6 +9,7 @@ mod exhaustive;
 mod forged;
 mod mutations;
 mod page;
+mod parts;
 mod python;
 mod random;
 mod shapes;

@@ -1,9 +1,10 @@
 //! The form of the file, by version. A file of another program or of a later version is refused,
 //! untouched.
 
-use super::{fault, file_of, signed};
+use super::{fault, file_of, place, signed};
 use crate::ports::{Fault, FaultKind};
 use rusqlite::{Connection, TransactionBehavior};
+use std::path::Path;
 use std::time::Duration;
 
 const VERSION: i64 = 2;
@@ -62,9 +63,16 @@ pub(super) fn index_of(place: i64) -> u64 {
 /// Lets the write-ahead log begin anew, and overwrites what stood in it. Says whether that could be
 /// done: not while somebody reads from it, nor where the log's file has no room to grow.
 pub(super) fn start_anew(connection: &mut Connection) -> bool {
-    let anew = restart(connection, "RESTART");
+    // Room is made up to a length: what stands behind that is given back.
+    let anew = restart(connection, if is_long(connection) { "TRUNCATE" } else { "RESTART" });
     make_room(connection);
     anew
+}
+
+/// Whether the write-ahead log is longer than what `make_room` overwrites: it grows while somebody reads.
+fn is_long(connection: &Connection) -> bool {
+    let log = place::name_beside(Path::new(file_of(connection)), "-wal");
+    std::fs::metadata(log).is_ok_and(|found| found.len() > ROOM_BYTES)
 }
 
 /// Copies what can be copied into the log's file. That it cannot is told by whoever needs the room.
@@ -104,6 +112,7 @@ const CACHE_KIBIBYTES: i64 = -2_000;
 /// index in `-shm` grows with the page after them, and must not do so in the midst of a commit that
 /// meets a full disk.
 const ROOM: &str = "CREATE TABLE room (bytes BLOB); INSERT INTO room VALUES (zeroblob(17000000));";
+const ROOM_BYTES: u64 = 17_000_000;
 
 /// The store's own reads are a matter of milliseconds; nobody else's are waited for.
 const READER_MAX: Duration = Duration::from_millis(200);

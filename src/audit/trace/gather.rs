@@ -143,11 +143,21 @@ impl Gathering {
 
     /// What to look up next; answer each with [`Gathering::take`]. Empty when all is gathered.
     pub fn wanted(&mut self) -> Vec<Query> {
+        self.cut_short();
+        self.wanted.drain(..).collect()
+    }
+
+    /// The same one by one: nothing more is wanted as soon as the trace is full.
+    pub fn next_wanted(&mut self) -> Option<Query> {
+        self.cut_short();
+        self.wanted.pop_front()
+    }
+
+    fn cut_short(&mut self) {
         if self.entries.len() >= STEPS_MAX && !self.wanted.is_empty() {
             self.wanted.clear();
             self.cut.insert("the trace as a whole".into());
         }
-        self.wanted.drain(..).collect()
     }
 
     /// Takes the answer to a query, ascending. What cannot be read, or was found by mistake, is left out.

@@ -4,7 +4,7 @@ use super::gather::{Found, Gathered};
 use super::story::{LeaseEnd, Story};
 use super::*;
 use crate::audit::bundle::Line;
-use crate::domain::entry::Entry;
+use crate::domain::entry::{Entry, Mention};
 use std::convert::Infallible;
 
 const GOLDEN: &str = include_str!("../../../docs/evidence/log.bundle");
@@ -148,4 +148,43 @@ fn lease_ids(gathered: &Gathered) -> Vec<LeaseId> {
 fn what_nobody_speaks_of_is_said_to_be_nothing() {
     let story = story(Subject::Agent(Name::parse("nobody").unwrap()));
     assert!(story.is_empty() && story.to_string().contains("nothing"));
+}
+
+#[test]
+fn a_trace_that_is_full_looks_nothing_more_up() {
+    let all: Vec<Entry> = entries().iter().map(|found| Entry::read(&found.bytes).unwrap()).collect();
+    let first = |is: fn(&Body) -> bool| all.iter().find(|entry| is(&entry.body)).unwrap().clone();
+    let mut request = first(|body| matches!(body, Body::TaskRequested(_)));
+    let mut intent = first(|body| matches!(body, Body::LeaseIntended(_)));
+    let found = |index, entry: &Entry| Found { index, bytes: entry.write().unwrap(), openings: Vec::new() };
+    let id = |number: u64| [[7; 8], number.to_be_bytes()].concat().try_into().unwrap();
+    let agent = Name::parse("billing-bot").unwrap();
+    let mut gathering = Gathering::new(&Subject::Agent(agent), 0, 100);
+    let (mut index, mut looked_up) = (0, 0);
+    while let Some(query) = gathering.next_wanted() {
+        let mut answer = Vec::new();
+        let (count, of_task) = match query.mention {
+            Mention::TasksOfAgent(_) => (100, None),
+            Mention::LeasesOfTask(task) => (2_000, Some(task)),
+            _ => (0, None),
+        };
+        looked_up += u64::from(of_task.is_some());
+        for _ in 0..count {
+            index += 1;
+            match (of_task, &mut request.body, &mut intent.body) {
+                (Some(task), _, Body::LeaseIntended(body)) => {
+                    (body.task, body.lease) = (task, LeaseId::from_bytes(id(index)));
+                    answer.push(found(index, &intent));
+                }
+                (_, Body::TaskRequested(body), _) => {
+                    body.task = TaskId::from_bytes(id(index));
+                    answer.push(found(index, &request));
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        gathering.take(&query, answer);
+    }
+    assert_eq!(looked_up, 10, "with the leases of ten tasks it is full");
+    assert!(gathering.finish().cut.contains(&"the trace as a whole".to_owned()));
 }

@@ -58,7 +58,7 @@ pub enum StartError {
     Vouched(#[from] NotVouchedFor),
     /// This broker has vouched for more than the store holds.
     #[error(
-        "the log has {found} entries, but its own key has signed a snapshot of {signed}: the log was rolled back; put the newer log back, or, if this older one is meant, remove {place} and start again"
+        "the log has {found} entries, but its own key has signed a snapshot of {signed}: the log was rolled back; put the newer log back, or, if it is lost and this older one is meant, keep {place} under another name as evidence and start again"
     )]
     RolledBack {
         /// Entries in the store.
@@ -70,7 +70,7 @@ pub enum StartError {
     },
     /// This broker has vouched for other entries than the store holds.
     #[error(
-        "the first {signed} entries of the log are not those that its own key has signed a snapshot of: the log was replaced; put the right log back, or, if this one is meant, remove {place} and start again"
+        "the first {signed} entries of the log are not those that its own key has signed a snapshot of: the log was replaced; put the right log back, or, if this one is meant, keep {place} under another name as evidence and start again"
     )]
     Replaced {
         /// Entries in the snapshot.

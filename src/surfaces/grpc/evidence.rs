@@ -175,9 +175,10 @@ impl Evidence {
         let limit = self.0.view.published().state.size;
         self.note(caller.clone(), Read { call: EXPORT.into(), from: 0, limit, target }).await?;
         let counted = self.0.world.journal.propose(Command::Count, Vec::new()).await?;
-        let mut export = Export::open(&self.0.world, counted.published, choice).await?;
         let (desk, who) = (self.0.clone(), caller.clone());
         streams::open(&self.0, EXPORT, caller, |outlet| async move {
+            // In the stream's own place: what is looked for may be far back, or nowhere.
+            let mut export = Export::open(&desk.world, counted.published, choice).await?;
             // An office that was taken away while the stream runs is shown nothing more.
             while let Some(lines) = export.next().await? {
                 desk.view.admit(&who, EXPORT)?;

@@ -34,8 +34,8 @@ fn run(house: &mut House) {
         scene.json("billing-bot", &[&words[..], &["--credential", "motd", "--credential", "agent-cert"]].concat());
     let low = low.unwrap()["id"].as_str().unwrap().to_owned();
     house.until_active(&low);
-    xtask::canary::register(b"crosscheck").unwrap();
-    scene.bao.must("POST", "secret/data/motd", &json!({ "data": { "value": "crosscheck" } })).unwrap();
+    xtask::canary::register(b"motd-5d1f0c7a92").unwrap();
+    scene.bao.must("POST", "secret/data/motd", &json!({ "data": { "value": "motd-5d1f0c7a92" } })).unwrap();
     scene.json("billing-bot", &["secret", "get", &low, "motd"]).unwrap();
     scene.json("billing-bot", &["secret", "get", &low, "agent-cert", "--key-out", &scene.file("cross.pem")]).unwrap();
     house.restart(None);

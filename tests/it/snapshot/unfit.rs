@@ -147,7 +147,7 @@ async fn a_log_that_was_rolled_back_behind_its_snapshot_is_refused() {
         assert_eq!((found, by), (signed - 2, signed));
     }
     let told = backup.try_start().await.err().unwrap().to_string();
-    assert!(told.contains("rolled back") && told.contains("remove shelf:snapshot"), "{told}");
+    assert!(told.contains("rolled back") && told.contains("keep shelf:snapshot"), "{told}");
     // A log that is gone altogether was rolled back to nothing.
     let gone = Site { disk: Default::default(), ..backup };
     assert!(matches!(gone.try_start().await.err().unwrap(), StartError::RolledBack { found: 0, .. }));
@@ -168,7 +168,7 @@ async fn a_log_that_is_another_than_the_one_in_its_snapshot_is_refused() {
             let refused = other.try_start().await.err().unwrap();
             assert!(matches!(refused, StartError::Replaced { .. }), "{refused:?}");
             let told = refused.to_string();
-            assert!(told.contains("replaced") && told.contains("remove shelf:snapshot"), "{told}");
+            assert!(told.contains("replaced") && told.contains("keep shelf:snapshot"), "{told}");
         }
         other.shelf.set(NAME, None);
         assert_eq!(other.start().await.journal.published().state, other.folded().await);

@@ -125,3 +125,28 @@ async fn a_reader_who_holds_the_old_bytes_only_delays_their_end() {
     assert!(store.has_room().await);
     assert_eq!(Files::of(&path).with(&mark(7)), Vec::<&str>::new());
 }
+
+#[tokio::test]
+async fn a_write_ahead_log_that_grew_long_keeps_nothing_of_it_either() {
+    let home = Home::new();
+    let path = home.path();
+    let store = Home::open_at(&path);
+    store.append(batch(0, 20)).await.unwrap();
+    // While another program reads, nothing is copied back, and the write-ahead log only grows.
+    let other = rusqlite::Connection::open(&path).unwrap();
+    other.execute_batch("BEGIN").unwrap();
+    assert_eq!(other.query_row("SELECT count(*) FROM entry", [], |row| row.get::<_, i64>(0)).unwrap(), 20);
+    let mut size = 20;
+    for _ in 0..30 {
+        let mut long = batch(size, 15);
+        long.entries.iter_mut().for_each(|entry| entry.bytes = vec![b'x'; 65_000]);
+        store.append(long).await.unwrap();
+        size += 15;
+    }
+    let last = size - 1;
+    other.execute_batch("COMMIT").unwrap();
+    assert_ne!(Files::of(&path).with(&mark(last)), Vec::<&str>::new(), "it is there before");
+    erase(&*store, size, &[last]).await;
+    assert_eq!(store.openings(last).await.unwrap(), []);
+    assert_eq!(Files::of(&path).with(&mark(last)), Vec::<&str>::new());
+}

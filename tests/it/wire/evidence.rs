@@ -4,8 +4,11 @@ use super::broker::{APPROVER, AUDITOR, Broker, DEPUTY, OPERATOR, SCORER, reason}
 use crate::fixtures::world::WORKLOAD;
 use leasehold::audit::bundle::{Line, Shown, folded_line};
 use leasehold::audit::verify;
+use leasehold::domain::entry::bodies::log::BrokerStopped;
 use leasehold::domain::entry::{Body, Entry};
+use leasehold::domain::state::Command;
 use leasehold::proto::v1;
+use leasehold::services::export::{Choice, Export, Selection};
 use leasehold::tlog::Hash;
 use leasehold::tlog::checkpoint::Checkpoint;
 use leasehold::tlog::note::VerifierKey;
@@ -143,6 +146,35 @@ async fn a_chosen_part_proves_that_nothing_was_left_out() {
         _ => None,
     });
     assert_eq!(target, Some(format!("task {mine}")));
+}
+
+#[tokio::test]
+async fn a_part_holds_although_the_log_went_on_behind_its_last_count() {
+    let broker = Broker::with_estate().await;
+    let mine = broker.task("ledger-key").await.id;
+    broker.world.journal.propose(Command::Count, Vec::new()).await.unwrap();
+    let stopped = Body::from(BrokerStopped { epoch: 1 });
+    broker.world.journal.propose(Command::Note(stopped), Vec::new()).await.unwrap();
+    let key = VerifierKey::parse(&broker.key).unwrap();
+    let chosen = Selection { task: Some(mine), ..Selection::default() };
+    let choice = Choice { selection: Some(chosen), ..Choice::default() };
+    let mut export = Export::open(&broker.world, broker.world.journal.published(), choice).await.unwrap();
+    let mut bundle = Vec::new();
+    while let Some(piece) = export.next().await.unwrap() {
+        bundle.extend(piece);
+    }
+    let report = verify(bundle.as_slice(), &key);
+    assert!(report.holds() && report.shown < report.size, "{report}");
+    assert!(report.selection.unwrap().to.is_some(), "it says until when it counts");
+}
+
+#[tokio::test]
+async fn a_lease_that_is_nowhere_is_not_found() {
+    let broker = Broker::with_estate().await;
+    let lease_id = "lease-01a19543-a200-7101-8101-010101010101".to_owned();
+    let request = v1::ExportRequest { lease_id, ..Default::default() };
+    let mut pieces = broker.evidence(AUDITOR).export(request).await.unwrap().into_inner();
+    assert_eq!(reason(&pieces.message().await.unwrap_err()), "NOT_FOUND");
 }
 
 /// The bundle with the last entry of a type folded away.

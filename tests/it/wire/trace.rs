@@ -3,9 +3,17 @@
 use super::broker::{APPROVER, AUDITOR, Broker, OPERATOR, SCORER, reason};
 use crate::fixtures::until;
 use crate::fixtures::world::WORKLOAD;
+use leasehold::adapters::index::SqliteIndex;
+use leasehold::domain::base::LeaseId;
+use leasehold::domain::entry::bodies::log::BrokerStopped;
 use leasehold::domain::entry::{Body, Entry};
+use leasehold::domain::reason::Reason;
+use leasehold::domain::state::Command;
 use leasehold::proto::v1;
 use leasehold::proto::v1::TracePart as Part;
+use leasehold::services::history;
+use leasehold::services::index::Index;
+use std::sync::Arc;
 use v1::trace_request::Subject;
 use v1::trace_response::Message;
 
@@ -192,4 +200,19 @@ async fn a_trace_during_which_the_index_is_thrown_away_lacks_nothing() {
         }
     };
     tokio::join!(rebuilding, tracing);
+}
+
+#[tokio::test]
+async fn what_was_settled_long_ago_is_not_called_unknown_while_the_index_lacks_most_of_the_log() {
+    let broker = Broker::with_estate().await;
+    let folder = tempfile::tempdir().unwrap();
+    let port = Arc::new(SqliteIndex::open(&folder.path().join("empty.index"), "leasehold.test/wire").unwrap());
+    let index = Index::new(broker.world.journal.clone(), Arc::clone(&broker.world.store), port);
+    let unknown = LeaseId::parse("lease-01a1ff09-04a3-719a-b1ff-9b9b5f1f0932").unwrap();
+    assert!(history::lease(&index, unknown).await.unwrap().is_none(), "the last entries are remembered elsewhere");
+    let note = || broker.world.journal.propose(Command::Note(BrokerStopped { epoch: 1 }.into()), Vec::new());
+    for noted in futures_util::future::join_all((0..2_100).map(|_| note())).await {
+        noted.unwrap();
+    }
+    assert_eq!(history::lease(&index, unknown).await.unwrap_err().reason, Reason::IndexBehind);
 }
