@@ -105,6 +105,8 @@ impl Issue {
         let intent = self.intend(caller, mark, ask).await?;
         crate::failpoint!("after_intent");
         let token = self.token(&intent).await?;
+        // Once more, right before a secret can exist; an intent that is left is closed by looking.
+        self.world.witnessed.allows_issuing()?;
         let outcome = self.mint(&intent, &token, parameters).await?;
         crate::failpoint!("after_mint");
         let sealed = self.seal(intent, outcome).await?;

@@ -24,9 +24,10 @@ pub(super) async fn trace(
     let target = Some(convert::target(&asked.subject));
     let (from, limit) = (asked.from, asked.limit as u64);
     evidence.note(caller.clone(), Read { call: TRACE.into(), from, limit, target }).await?;
-    let traced = trace::trace(&desk.index, &asked.subject, from, asked.limit).await?;
     let (inside, who) = (desk.clone(), caller.clone());
+    // Looked up inside of the stream: so many at once as there are places.
     streams::open(desk, TRACE, caller, |outlet| async move {
+        let traced = trace::trace(&inside.index, &asked.subject, from, asked.limit).await?;
         outlet.send(convert::summary(&traced)).await?;
         for step in traced.gathered.steps {
             // An office that was taken away while the stream runs is shown nothing more.
