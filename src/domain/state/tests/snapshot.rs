@@ -95,7 +95,7 @@ fn in_the_middle_of_an_estate_group_nothing_is_written() {
     let mut desk = Desk::new();
     assert!(desk.state.to_snapshot().is_some());
     let (kind, named, json) = ("team", "late", r#"{"members":["spiffe://example.org/people/lead"]}"#);
-    desk.note(ItemSet { item: ItemJson(json.into()), kind: kind.into(), name: named.into() });
+    desk.note_of("people/operator", 9, ItemSet { item: ItemJson(json.into()), kind: kind.into(), name: named.into() });
     assert_eq!(desk.state.to_snapshot(), None);
 }
 
