@@ -208,7 +208,9 @@ fn at(seconds: i64) -> Time {
 /// The estate of the sample alone: other tests need other ones by and by.
 const DECLARED: &str = r#"
 [team.payments]
-members = ["spiffe://example.org/people/lead"]
+members = ["spiffe://example.org/people/lead", "spiffe://example.org/people/deputy"]
+[team.other]
+members = ["spiffe://example.org/people/other-lead"]
 [role.operator]
 members = ["spiffe://example.org/people/operator"]
 [agent.billing-bot]
@@ -217,6 +219,11 @@ owner = "payments"
 class = "ai-agent"
 environment = "prod"
 purpose = "reconcile invoices"
+[agent.stray]
+spiffe_id = "spiffe://example.org/agent/stray"
+class = "ai-agent"
+environment = "prod"
+purpose = "nobody answers for it"
 [credential.ledger-ro]
 kind = "database"
 path = "database/creds/ledger-ro"
