@@ -13,6 +13,19 @@ SECOND = 1_000_000
 DAY = 86_400 * SECOND
 SEND_MAX = 10 * SECOND
 ESTATE_TYPES = ("estate.item_set", "estate.item_removed", "estate.applied")
+BOTH_WRITE = ("lease.renewed", "lease.revocation_requested")
+CALLERS_WRITE = (
+    *ESTATE_TYPES,
+    "task.requested",
+    "task.denied",
+    "task.completed",
+    "task.cancelled",
+    "lease.intended",
+    "access.denied",
+    "evidence.read",
+    "evidence.erasure_requested",
+    "evidence.erased",
+)
 COMPLETE_TYPES = ("task.requested", "lease.intended", "lease.issued")
 
 Item = Dict[str, Any]
@@ -30,6 +43,16 @@ class Broken(Exception):
 def must(law: str, holds: bool, meaning: str) -> None:
     if not holds:
         raise Broken(law, meaning)
+
+
+def check_actor(kind: str, actor: Dict[str, str], what: Any) -> None:
+    """Whether the broker wrote it, which is `leasehold` and nothing else, or a caller."""
+    by_broker = actor["id"] == "leasehold"
+    must("actor", not by_broker or len(actor) == 1, "the broker is named with what proves a caller")
+    if kind in BOTH_WRITE:
+        return
+    callers = kind in CALLERS_WRITE or (kind == "task.approved" and "rule" not in what)
+    must("actor", by_broker != callers, "written by the wrong hand: the broker's or a caller's")
 
 
 class About(NamedTuple):
@@ -66,6 +89,7 @@ class Lease:
     closable: int
     stage: str = "intended"
     is_issued: bool = False
+    is_renewable: bool = False
     has_serial: bool = False
     engine_expires: Optional[int] = None
 
@@ -101,6 +125,8 @@ class Fold:
         must("time", it.time >= self.time, "an entry is older than the one before it")
         in_place = self.group is None or kind in ESTATE_TYPES
         must("estate-group", in_place, "an estate group is not closed")
+        must("log", self.size > 0 or kind == "log.started", "a log begins with its start")
+        check_actor(kind, it.actor, what)
         self.time = it.time
         if kind in LAWS:
             LAWS[kind](self, it, what)
@@ -253,6 +279,10 @@ class Fold:
                 self.leases[lease_id].stage = "ending"
         self.drop_if_settled(what["task"])
 
+    def task_denied(self, it: About, what: Item) -> None:
+        must("task", self.task(what["task"]).stage == "requested", "denied after it was decided")
+        self.task_ended(it, what)
+
     def drop_if_settled(self, task_id: str) -> None:
         task = self.tasks[task_id]
         if task.stage == "ending" and not task.leases and not any(task.tokens.values()):
@@ -265,7 +295,8 @@ class Fold:
 
     def token_revoked(self, it: About, what: Item) -> None:
         task = self.task(what["task"])
-        must("token", what["token"] in task.tokens, "a token was revoked that was never made")
+        is_there = task.tokens.get(what["token"], False)
+        must("token", is_there, "a token was revoked that was never made, or is gone already")
         task.tokens[what["token"]] = False
         self.drop_if_settled(what["task"])
 
@@ -309,7 +340,7 @@ class Fold:
         task = self.tasks[lease.task]
         must("token", any(task.tokens.values()), "a lease was issued without a recorded token of its task")
         lease.stage = "ending" if task.stage == "ending" else "issued"
-        lease.is_issued, lease.has_serial = True, "serial" in what
+        lease.is_issued, lease.is_renewable, lease.has_serial = True, what["renewable"], "serial" in what
         lease.revocability, lease.expires = what["revocability"], expires
         lease.engine_expires = micros(what["engine_expires"]) if "engine_expires" in what else None
 
@@ -323,9 +354,12 @@ class Fold:
     def lease_renewed(self, it: About, what: Item) -> None:
         lease, expires = self.lease(what["lease"]), micros(what["expires"])
         must("renewal", lease.stage == "issued", "a lease was prolonged that is not issued")
+        must("renewal", lease.is_renewable, "a lease was prolonged that is not renewable")
         task = self.tasks[lease.task]
         bounded = expires <= task.ends and (task.holding is None or expires <= task.holding)
         must("renewal", bounded, "a lease was prolonged beyond its task or its approval")
+        longest = it.time + task.scope[lease.credential]["max_ttl_seconds"] * SECOND
+        must("renewal", expires <= longest, "a lease was prolonged for longer than its credential allows")
         lease.expires, lease.engine_expires = expires, micros(what["engine_expires"])
 
     def lease_revocation_requested(self, it: About, what: Item) -> None:
@@ -344,6 +378,7 @@ class Fold:
     def lease_revoked(self, it: About, what: Item) -> None:
         lease = self.lease(what["lease"])
         must("revocation", lease.stage in ("ending", "unproven"), "revoked without being asked for")
+        must("revocation", lease.is_issued, "revoked although no secret is known of")
         sure = ASSURANCES.index(what["assurance"]) >= ASSURANCES.index("authority-confirmed")
         must("proof", sure, "called revoked below authority-confirmed")
         must("proof", lease.revocability == "revocable", "called revoked although it ends by rotation or expiry")
@@ -380,7 +415,7 @@ def matches(pattern: str, spiffe: str) -> bool:
     return spiffe.startswith(pattern[:-1]) if pattern.endswith("/*") else spiffe == pattern
 
 
-ENDS = ("task.denied", "task.completed", "task.cancelled", "task.expired")
+ENDS = ("task.completed", "task.cancelled", "task.expired")
 LAWS: Dict[str, Callable[[Fold, About, Item], None]] = {kind: Fold.task_ended for kind in ENDS}
 for kind_of_entry in TYPES:
     if hasattr(Fold, kind_of_entry.replace(".", "_")):

@@ -4,6 +4,7 @@
 //! This file only routes: each aggregate has its own file. All of it is pure. The server, the
 //! offline verifier and recovery after a crash run this same code over the same bytes.
 
+mod actors;
 pub mod agenda;
 pub mod approval;
 pub mod ask;
@@ -180,6 +181,10 @@ impl State {
             return Err(Broken::new("estate-group", "an estate group is not closed"));
         }
         let index = self.size;
+        if index == 0 && !matches!(entry.body, Body::LogStarted(_)) {
+            return Err(Broken::new("log", "a log begins with its start"));
+        }
+        actors::check_actor(entry)?;
         let about = About { index, leaf, entry };
         self.time = entry.time;
         self.forget_lapsed();

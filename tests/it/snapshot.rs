@@ -7,13 +7,15 @@ mod unfit;
 use crate::sim::shelf::SimShelf;
 use crate::sim::store::{SimDisk, SimStore};
 use async_trait::async_trait;
-use leasehold::domain::base::{Digest, Time};
+use leasehold::domain::base::{ConnectionId, Digest, Span, Time};
 use leasehold::domain::entry::bodies::estate::{ItemJson, ItemSet};
 use leasehold::domain::entry::bodies::log::BrokerStopped;
 use leasehold::domain::entry::{Body, Commitment, Entry, Opening};
 use leasehold::domain::estate::{Document, Estate, plan};
 use leasehold::domain::judge::BuiltInRules;
+use leasehold::domain::state::command::Caller;
 use leasehold::domain::state::{Command, State};
+use leasehold::domain::svid::{KeyUsage, Presented, PresentedX509, admit};
 use leasehold::ports::{AppendError, Batch, Clock, Fault, Head, LogStore, Reading, StoredEntry};
 use leasehold::services::journal::{Journal, Parts, StartError};
 use leasehold::services::snapshot::Snapshots;
@@ -165,9 +167,14 @@ impl Broker {
         for change in &planned.changes {
             let item = ItemJson(change.json.clone().unwrap());
             let set = ItemSet { item, kind: change.kind.to_string(), name: change.name.clone() };
-            self.note(set).await;
+            self.note_of_operator(set).await;
         }
-        self.note(planned.seal()).await;
+        self.note_of_operator(planned.seal()).await;
+    }
+
+    async fn note_of_operator(&self, body: impl Into<Body>) {
+        let note = Command::NoteOf { caller: operator(), body: body.into() };
+        self.journal.propose(note, Vec::new()).await.unwrap();
     }
 
     async fn note(&self, body: impl Into<Body>) {
@@ -188,6 +195,24 @@ impl Broker {
     fn run_snapshots(&self) {
         self.tracker.spawn(self.snapshots().run(self.stop.clone()));
     }
+}
+
+/// Someone who declares estates.
+fn operator() -> Caller {
+    let now = Time::from_unix_seconds(1_800_000_000);
+    let leaf = PresentedX509 {
+        uris: vec!["spiffe://example.org/people/operator".into()],
+        names_critical: true,
+        subject_empty: true,
+        ca: Some(false),
+        key_usage: Some(KeyUsage { critical: true, digital_signature: true, key_cert_sign: false, crl_sign: false }),
+        extended_key_usage: None,
+        not_before: now,
+        not_after: now.plus(Span::from_seconds(3_600)),
+        serial: "01".into(),
+        issuer_key: Digest::of(&[b"issuer"]),
+    };
+    Caller { subject: admit(Presented::X509(leaf), now).unwrap(), connection: ConnectionId::new(now, [9; 10]) }
 }
 
 impl Drop for Broker {

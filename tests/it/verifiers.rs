@@ -8,6 +8,7 @@ mod bundles;
 mod exhaustive;
 mod forged;
 mod mutations;
+mod narrow;
 mod page;
 mod parts;
 mod python;

@@ -26,10 +26,13 @@ pub struct Actor {
 }
 
 impl Actor {
+    /// The `id` of the broker itself: no SPIFFE ID.
+    pub const BROKER: &str = "leasehold";
+
     /// The broker itself.
     #[must_use]
     pub fn broker() -> Self {
-        Self { connection: None, id: "leasehold".into(), issuer_key: None, key_id: None, serial: None }
+        Self { connection: None, id: Self::BROKER.into(), issuer_key: None, key_id: None, serial: None }
     }
 
     /// A verified caller on a connection.

@@ -304,9 +304,20 @@ impl State {
         let mut lease = self.lease(renewed.lease)?.clone();
         let task = self.task(lease.facts.task)?;
         let task_end = if let super::task::Stage::Active(ends) = task.stage { ends } else { about.entry.time };
-        let bound = task.approved_until().unwrap_or(task_end).min(task_end);
-        if lease.stage != Stage::Issued || renewed.expires > bound {
-            return Err(Broken::new("renewal", "a lease was prolonged beyond its task or its approval"));
+        let longest = task.facts.scope.get(&lease.facts.credential).map_or(0, |approved| approved.max_ttl_seconds);
+        let bound = task
+            .approved_until()
+            .unwrap_or(task_end)
+            .min(task_end)
+            .min(about.entry.time.plus(Span::from_seconds(longest)));
+        if lease.stage != Stage::Issued || !lease.issued.as_ref().is_some_and(|issued| issued.renewable) {
+            return Err(Broken::new("renewal", "a lease was prolonged that is not issued, or not renewable"));
+        }
+        if renewed.expires > bound {
+            return Err(Broken::new(
+                "renewal",
+                "a lease was prolonged beyond its task, its approval or its credential",
+            ));
         }
         lease.expires = renewed.expires;
         lease.changed = about.index;

@@ -150,6 +150,9 @@ impl State {
         if !matches!(lease.stage, Stage::Ending(..) | Stage::Unproven(_)) {
             return Err(Broken::new("revocation", "revoked without being asked for"));
         }
+        if lease.issued.is_none() {
+            return Err(Broken::new("revocation", "revoked although no secret is known of"));
+        }
         if revoked.assurance < Assurance::AuthorityConfirmed {
             return Err(Broken::new("proof", "called revoked below authority-confirmed"));
         }

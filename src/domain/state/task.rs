@@ -307,8 +307,12 @@ impl State {
 
     /// The end of a task is one entry; everything under it turns to ending.
     pub(super) fn apply_task_end(&mut self, about: &About<'_>, id: TaskId, end: End) -> Result<(), Broken> {
-        if matches!(self.task(id)?.stage, Stage::Ending(..)) {
+        let stage = self.task(id)?.stage;
+        if matches!(stage, Stage::Ending(..)) {
             return Err(Broken::new("task", "ended twice"));
+        }
+        if end == End::Denied && stage != Stage::Requested {
+            return Err(Broken::new("task", "denied after it was decided"));
         }
         // Before the task is put back: with nothing left to prove it leaves the state at once.
         self.remember(about, Outcome::Task(id));

@@ -63,8 +63,8 @@ impl State {
     }
 
     pub(super) fn apply_token_revoked(&mut self, revoked: &body::Revoked) -> Result<(), Broken> {
-        if !self.task(revoked.task)?.tokens.iter().any(|token| token.index == revoked.token) {
-            return Err(Broken::new("token", "a token was revoked that was never made"));
+        if !self.task(revoked.task)?.tokens.iter().any(|token| token.index == revoked.token && !token.gone) {
+            return Err(Broken::new("token", "a token was revoked that was never made, or is gone already"));
         }
         self.change_task(revoked.task, |task| {
             task.tokens.iter_mut().filter(|token| token.index == revoked.token).for_each(|token| token.gone = true);

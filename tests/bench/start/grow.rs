@@ -70,13 +70,15 @@ impl Grower {
         grower.add(&broker, log::LogStarted { mode: "dev".into(), origin: ORIGIN.into() })?;
         let activated = log::BrokerActivated { engine_request_seconds_max: 2, epoch: 1, version: "0".into() };
         grower.add(&broker, activated)?;
+        let operator = Actor { id: "spiffe://example.org/people/operator".into(), ..Actor::broker() };
         let document = Document::parse(ESTATE).map_err(|mistakes| anyhow::anyhow!("{mistakes}"))?;
         let planned = plan(&Estate::default(), &document);
         for change in &planned.changes {
             let item = estate::ItemJson(change.json.clone().context("nothing is removed")?);
-            grower.add(&broker, estate::ItemSet { item, kind: change.kind.to_string(), name: change.name.clone() })?;
+            grower
+                .add(&operator, estate::ItemSet { item, kind: change.kind.to_string(), name: change.name.clone() })?;
         }
-        grower.add(&broker, planned.seal())?;
+        grower.add(&operator, planned.seal())?;
         Ok(grower)
     }
 

@@ -2,8 +2,8 @@
 
 use super::{NAME, ORIGIN, Site};
 use leasehold::domain::base::{Digest, Time};
-use leasehold::domain::entry::bodies::log::BrokerStopped;
-use leasehold::domain::entry::{Actor, Commitments, Entry};
+use leasehold::domain::entry::bodies::log::{BrokerStopped, LogStarted};
+use leasehold::domain::entry::{Actor, Body, Commitments, Entry};
 use leasehold::domain::state::State;
 use leasehold::services::journal::StartError;
 use leasehold::tlog::note::{Signer, sign};
@@ -103,13 +103,14 @@ async fn a_shelf_that_cannot_be_read_costs_a_whole_fold_and_nothing_else() {
 
 /// A state of so many entries that knows no broker and no estate.
 fn stranger(size: u64) -> State {
-    let body = BrokerStopped { epoch: 0 }.into();
-    let (actor, commitments) = (Actor::broker(), Commitments::new());
-    let entry = Entry { actor, cause: None, commitments, request: None, time: Time::default(), body };
     let mut state = State::default();
-    for _ in 0..size {
+    let mut add = |body: Body| {
+        let (actor, commitments) = (Actor::broker(), Commitments::new());
+        let entry = Entry { actor, cause: None, commitments, request: None, time: Time::default(), body };
         state.apply(&entry, Digest::of(&[b"leaf"])).unwrap();
-    }
+    };
+    add(LogStarted { mode: "dev".into(), origin: "x".into() }.into());
+    (1..size).for_each(|_| add(BrokerStopped { epoch: 0 }.into()));
     state
 }
 

@@ -16,7 +16,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) type Pool = BTreeMap<String, BTreeSet<String>>;
 
 const POOL_MAX: usize = 8;
-const WORDS: [(&str, &[&str]); 8] = [
+const WORDS: [(&str, &[&str]); 9] = [
+    ("id", &["leasehold", "spiffe://example.org/people/payments-lead"]),
     ("type", Body::TYPES),
     ("why", &["asked", "expired", "superseded", "undelivered", "refused", "nothing-found", "found-and-ended"]),
     ("revocability", &["revocable", "expiry-bounded", "rotate-only"]),
@@ -50,6 +51,7 @@ fn both_say_the_same_of_every_forged_field() {
     println!("{laws:?}");
     let expected = [
         "holds",
+        "actor",
         "entry",
         "time",
         "estate-group",

@@ -359,12 +359,15 @@ impl Walk {
         self.tell(Some(by), evidence::ErasureRequested { fields, index, lease, task });
     }
 
-    /// Something that was done is done again.
+    /// Something that was done is done again, also by another.
     fn again(&mut self) {
         let row = self.chance.of(&self.log.rows);
         let bytes = serde_jcs::to_string(&row.entry).unwrap();
         let entry = Entry::read(bytes.as_bytes()).unwrap();
-        self.take(&Entry { time: self.now, commitments: Commitments::new(), ..entry }, Vec::new());
+        let others = [None, Some(Actor::broker()), Some(self.person(PEOPLE[1]))];
+        let by_other = self.chance.of(&others);
+        let actor = by_other.unwrap_or(entry.actor);
+        self.take(&Entry { actor, time: self.now, commitments: Commitments::new(), ..entry }, Vec::new());
     }
 
     /// One change of the estate; now and then something stands inside, and is refused.

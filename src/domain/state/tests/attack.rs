@@ -4,9 +4,10 @@ use super::desk::{Desk, name, subject};
 use super::laws::{forged, forged_by};
 use crate::domain::base::{ConnectionId, LeaseId, Span, Time};
 use crate::domain::entry::bodies::lease::{
-    Assurance, Expired, Intended, Issued, NotIssued, NotIssuedCause, Renewed, Revocability, Revoked,
+    Assurance, Expired, Intended, Issued, NotIssued, NotIssuedCause, Renewed, Revocability, Revoked, Unproven,
 };
-use crate::domain::entry::bodies::task::{Activated, Approved};
+use crate::domain::entry::bodies::task::{Activated, Approved, Denied};
+use crate::domain::entry::bodies::token;
 use crate::domain::entry::{Actor, Body};
 use crate::domain::reason::Reason;
 use crate::domain::state::command::{ApplyEstate, Command, Finding, RenewLease, RenewedFacts};
@@ -41,7 +42,7 @@ impl Desk {
         (task, lease)
     }
 
-    fn actor(&self, who: &str, connection: u8) -> Actor {
+    pub(super) fn actor(&self, who: &str, connection: u8) -> Actor {
         let connection = ConnectionId::new(self.now, [connection; 10]).to_string();
         Actor::caller(&subject(who, self.now), &connection)
     }
@@ -239,8 +240,78 @@ fn nobody_sees_gone_where_nobody_looks() {
 #[test]
 fn a_renewal_ends_with_the_approval() {
     let mut desk = Desk::new();
+    desk.declare(&ESTATE.replacen("max_ttl = \"10m\"", "max_ttl = \"1h\"", 1));
     let (_, lease) = desk.issued();
     let renewed = |expires| Renewed { engine_expires: expires, expires, lease };
     assert!(forged(&desk, renewed(desk.now.plus(Span::from_seconds(1_200)))).is_ok());
     assert_eq!(forged(&desk, renewed(desk.now.plus(Span::from_seconds(1_201)))).unwrap_err().law, "renewal");
+}
+
+#[test]
+fn only_what_is_renewable_is_prolonged_and_no_further_than_its_credential_allows() {
+    let mut desk = Desk::new();
+    let (task, lease) = desk.issued();
+    let renewed = |lease, seconds| {
+        let expires = desk.now.plus(Span::from_seconds(seconds));
+        Renewed { engine_expires: expires, expires, lease }
+    };
+    assert!(forged(&desk, renewed(lease, 600)).is_ok());
+    assert_eq!(forged(&desk, renewed(lease, 601)).unwrap_err().law, "renewal", "the task would last longer");
+    let mut desk = Desk { state: desk.state.clone(), now: desk.now, chance: 100, ..Desk::new() };
+    let short = desk.issue(task, "ledger-ro").unwrap();
+    let issued = Issued {
+        engine_expires: None,
+        engine_request: String::new(),
+        expires: desk.now.plus(Span::from_seconds(60)),
+        lease: short,
+        renewable: false,
+        revocability: Revocability::Revocable,
+        serial: None,
+        value_version: None,
+    };
+    desk.note(issued);
+    let renewed = Renewed { engine_expires: desk.now, expires: desk.now, lease: short };
+    assert_eq!(forged(&desk, renewed).unwrap_err().law, "renewal", "it is not renewable");
+}
+
+#[test]
+fn nothing_is_called_revoked_that_was_never_known_to_exist() {
+    let mut desk = Desk::new();
+    let (task, lease) = desk.issued();
+    let intent = desk.issue(task, "ledger-ro").unwrap();
+    desk.complete(task).unwrap();
+    for lease in [lease, intent] {
+        desk.note(Unproven { lease, missing: "engine".into() });
+    }
+    let gone = |lease| Revoked {
+        assurance: Assurance::AuthorityConfirmed,
+        crl: None,
+        engine_request: None,
+        known_before: true,
+        lease,
+    };
+    assert!(forged(&desk, gone(lease)).is_ok());
+    assert_eq!(forged(&desk, gone(intent)).unwrap_err().law, "revocation");
+}
+
+#[test]
+fn a_task_is_denied_only_before_it_is_decided() {
+    let mut desk = Desk::new();
+    let task = desk.request("ledger-ro");
+    let denied = |desk: &Desk| forged_by(desk, desk.actor("people/lead", 2), Denied { task });
+    assert!(denied(&desk).is_ok());
+    desk.approve(task).unwrap();
+    assert_eq!(denied(&desk).unwrap_err().law, "task");
+    desk.token(task);
+    assert_eq!(denied(&desk).unwrap_err().law, "task");
+}
+
+#[test]
+fn a_token_is_called_gone_once() {
+    let mut desk = Desk::new();
+    let task = desk.active("ledger-ro");
+    let gone = token::Revoked { task, token: desk.state.tasks[&task].tokens[0].index };
+    assert!(forged(&desk, gone.clone()).is_ok());
+    desk.note(gone.clone());
+    assert_eq!(forged(&desk, gone).unwrap_err().law, "token");
 }

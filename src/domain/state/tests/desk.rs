@@ -109,6 +109,12 @@ impl Desk {
         self.decide(Command::Note(body.into())).unwrap();
     }
 
+    pub(super) fn note_of(&mut self, who: &str, connection: u8, body: impl Into<Body>) {
+        let connection = ConnectionId::new(self.now, [connection; 10]);
+        let caller = Caller { subject: subject(who, self.now), connection };
+        self.decide(Command::NoteOf { caller, body: body.into() }).unwrap();
+    }
+
     pub(super) fn later(&mut self, seconds: u64) {
         self.now = self.now.plus(Span::from_seconds(seconds));
     }
@@ -135,6 +141,7 @@ impl Desk {
             | Command::Found(Finding::Renewed(RenewedFacts { asked_by: Some((caller, mark)), .. })) => {
                 (Actor::caller(&caller.subject, &caller.connection.to_string()), Some(*mark))
             }
+            Command::NoteOf { caller, .. } => (Actor::caller(&caller.subject, &caller.connection.to_string()), None),
             _ => (Actor::broker(), None),
         };
         for Draft { body, cause, commitments } in decided.drafts {

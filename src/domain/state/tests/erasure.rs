@@ -2,10 +2,10 @@
 //! numbers in the log are those of the log.
 
 use super::desk::{Desk, lease_of};
+use super::laws::{forged, forged_by};
 use super::*;
 use crate::domain::base::{LeaseId, TaskId};
 use crate::domain::entry::bodies::{evidence, log};
-use crate::domain::entry::{Actor, Commitments};
 use crate::domain::reason::Reason;
 
 const ONE: (&str, u8) = ("people/operator", 30);
@@ -82,7 +82,7 @@ fn no_more_erasures_wait_than_may() {
     for index in 0..limits::ERASURES_MAX as u64 {
         desk.later(3);
         let asked = evidence::ErasureRequested { fields: vec!["x".into()], index, lease: None, task: Some(task) };
-        desk.note(asked);
+        desk.note_of(TWO.0, TWO.1, asked);
     }
     assert_eq!(erase(&mut desk, ONE, 4, (Some(task), None)), Err(Reason::Overloaded));
 }
@@ -93,11 +93,14 @@ fn the_fold_refuses_an_erasure_by_one_hand_or_that_nobody_asked_for() {
     let (task, index) = gone(&mut desk);
     let fields = vec!["purpose".to_owned()];
     let requested = desk.state.size;
-    desk.note(evidence::ErasureRequested { fields: fields.clone(), index, lease: None, task: Some(task) });
+    let asked = evidence::ErasureRequested { fields: fields.clone(), index, lease: None, task: Some(task) };
+    desk.note_of(ONE.0, ONE.1, asked);
     let erased = |index, requested| evidence::Erased { fields: fields.clone(), index, requested };
-    assert_eq!(desk.broken(erased(index, requested)), Some("erasure"), "the same hand");
-    assert_eq!(desk.broken(erased(index + 1, requested)), Some("erasure"), "another entry");
-    assert_eq!(desk.broken(erased(index, requested + 1)), Some("erasure"), "another request");
+    let law = |who: (&str, u8), body| forged_by(&desk, desk.actor(who.0, who.1), body).err().map(|it| it.law);
+    assert_eq!(law(TWO, erased(index, requested)), None);
+    assert_eq!(law(ONE, erased(index, requested)), Some("erasure"), "the same hand");
+    assert_eq!(law(TWO, erased(index + 1, requested)), Some("erasure"), "another entry");
+    assert_eq!(law(TWO, erased(index, requested + 1)), Some("erasure"), "another request");
 }
 
 #[test]
@@ -108,21 +111,12 @@ fn the_fold_refuses_numbers_that_are_not_its_own() {
     desk.seal(lease);
     let right = desk.state.counts.body();
     assert_eq!(right.counts.values().sum::<u64>(), desk.state.size);
-    assert_eq!(desk.broken(right.clone()), None);
+    let law = |body: log::Counted| forged(&desk, body).err().map(|broken| broken.law);
+    assert_eq!(law(right.clone()), None);
     for name in ["lease.issued", "task.requested", "log.counted"] {
         let mut wrong = right.clone();
         *wrong.counts.entry(name.to_owned()).or_default() += 1;
-        assert_eq!(desk.broken(wrong), Some("counts"), "{name}");
+        assert_eq!(law(wrong), Some("counts"), "{name}");
     }
-    assert_eq!(desk.broken(log::Counted { counts: [("lease.unheard".to_owned(), 1)].into() }), Some("counts"));
-}
-
-impl Desk {
-    /// The law that an entry of the broker's would break here.
-    fn broken(&self, body: impl Into<Body>) -> Option<&'static str> {
-        let (actor, time) = (Actor::broker(), self.now);
-        let entry =
-            Entry { actor, cause: None, commitments: Commitments::new(), request: None, time, body: body.into() };
-        self.state.clone().apply(&entry, Digest::of(&[b"leaf"])).err().map(|broken| broken.law)
-    }
+    assert_eq!(law(log::Counted { counts: [("lease.unheard".to_owned(), 1)].into() }), Some("counts"));
 }

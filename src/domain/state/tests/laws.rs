@@ -3,9 +3,9 @@
 use super::desk::Desk;
 use crate::domain::base::{Digest, LeaseId, Time};
 use crate::domain::entry::bodies::lease::{Assurance, Issued, Revocability, Revoked};
-use crate::domain::entry::bodies::{log, task};
+use crate::domain::entry::bodies::{evidence, log, task};
 use crate::domain::entry::{Actor, Body, Commitments, Entry};
-use crate::domain::state::Broken;
+use crate::domain::state::{Broken, State};
 use proptest::prelude::*;
 
 pub(super) fn forged(desk: &Desk, body: impl Into<Body>) -> Result<(), Broken> {
@@ -58,16 +58,18 @@ fn forged_entries_name_the_law_they_break() {
         requested.needs.push(super::desk::name("payments"));
     }
     assert!(forged_request(unasked.clone()).is_ok());
-    assert_eq!(forged(&desk, unasked.clone()).unwrap_err().law, "subject", "in another's name");
+    let other_bot = desk.actor("agent/stray", 1);
+    assert_eq!(forged_by(&desk, other_bot, unasked.clone()).unwrap_err().law, "subject", "in another's name");
     if let Body::TaskRequested(requested) = &mut unasked {
         requested.agent = super::desk::name("stray");
     }
     assert_eq!(forged_request(unasked).unwrap_err().law, "scope", "an agent that nobody answers for");
+    let lead = || desk.actor("people/lead", 2);
     for (law, result) in [
-        ("approval", forged(&desk, approved(digest, None))),
+        ("approval", forged_by(&desk, lead(), approved(digest, None))),
         ("lease", forged(&desk, issued)),
         ("approval", forged(&desk, task::Activated { ends: desk.now, task })),
-        ("approval", forged(&desk, approved(Digest::of(&[b"other"]), None))),
+        ("approval", forged_by(&desk, lead(), approved(Digest::of(&[b"other"]), None))),
         ("approval", forged(&desk, approved(digest, Some("low-sensitivity")))),
         ("epoch", forged(&desk, log::BrokerActivated { engine_request_seconds_max: 1, epoch: 9, version: "".into() })),
         ("log", forged(&desk, log::LogStarted { mode: "dev".into(), origin: "x".into() })),
@@ -110,6 +112,68 @@ fn time_does_not_run_backwards() {
     let mut desk = Desk::new();
     desk.now = Time::from_unix_seconds(0);
     assert_eq!(forged(&desk, log::BrokerStopped { epoch: 1 }).unwrap_err().law, "time");
+}
+
+#[test]
+fn a_log_begins_with_its_start() {
+    let mut desk = Desk::new();
+    desk.state = State::default();
+    let started = log::LogStarted { mode: "dev".into(), origin: "test.example/log".into() };
+    assert!(forged(&desk, started.clone()).is_ok());
+    let first = |body: Body| forged(&desk, body).unwrap_err().law;
+    let activated = log::BrokerActivated { engine_request_seconds_max: 1, epoch: 1, version: "0".into() };
+    assert_eq!(first(activated.into()), "log");
+    assert_eq!(first(evidence_read()), "log", "whoever wrote it");
+    desk.note(started.clone());
+    assert_eq!(forged(&desk, started).unwrap_err().law, "log");
+}
+
+#[test]
+fn the_broker_and_its_callers_write_what_is_theirs() {
+    let mut desk = Desk::new();
+    let task = desk.active("motd");
+    let (bot, broker) = (desk.actor("agent/billing-bot", 1), Actor::broker());
+    let law = |actor: &Actor, body: Body| forged_by(&desk, actor.clone(), body).err().map(|broken| broken.law);
+    let expired = Body::from(task::Expired { task });
+    assert_eq!(law(&broker, expired.clone()), None);
+    assert_eq!(law(&bot, expired.clone()), Some("actor"));
+    let completed = Body::from(task::Completed { task });
+    assert_eq!(law(&bot, completed.clone()), None);
+    assert_eq!(law(&broker, completed), Some("actor"));
+    assert_eq!(law(&bot, evidence_read()), None);
+    assert_eq!(law(&broker, evidence_read()), Some("actor"));
+    let proven = [
+        Actor { connection: bot.connection.clone(), ..Actor::broker() },
+        Actor { issuer_key: bot.issuer_key, ..Actor::broker() },
+        Actor { key_id: Some("k".into()), ..Actor::broker() },
+        Actor { serial: bot.serial, ..Actor::broker() },
+    ];
+    for actor in proven {
+        assert_eq!(law(&actor, expired.clone()), Some("actor"), "{actor:?}");
+    }
+}
+
+#[test]
+fn a_rule_is_the_brokers_and_a_yes_a_persons() {
+    let mut desk = Desk::new();
+    let (by_rule, by_person) = (desk.request("motd"), desk.request("ledger-ro"));
+    let yes = |task, rule: Option<&str>| task::Approved {
+        digest: desk.state.tasks[&task].facts.digest,
+        rule: rule.map(str::to_owned),
+        task,
+        teams: desk.state.tasks[&task].facts.needs.clone(),
+        until: desk.now,
+    };
+    let lead = || desk.actor("people/lead", 2);
+    let rule = Some("low-sensitivity");
+    assert!(forged(&desk, yes(by_rule, rule)).is_ok());
+    assert_eq!(forged_by(&desk, lead(), yes(by_rule, rule)).unwrap_err().law, "actor");
+    assert!(forged_by(&desk, lead(), yes(by_person, None)).is_ok());
+    assert_eq!(forged(&desk, yes(by_person, None)).unwrap_err().law, "actor");
+}
+
+fn evidence_read() -> Body {
+    evidence::Read { call: "leasehold.v1.EvidenceService/Export".into(), from: 0, limit: 1, target: None }.into()
 }
 
 proptest! {

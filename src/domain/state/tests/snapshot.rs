@@ -95,7 +95,7 @@ fn in_the_middle_of_an_estate_group_nothing_is_written() {
     let mut desk = Desk::new();
     assert!(desk.state.to_snapshot().is_some());
     let (kind, named, json) = ("team", "late", r#"{"members":["spiffe://example.org/people/lead"]}"#);
-    desk.note(ItemSet { item: ItemJson(json.into()), kind: kind.into(), name: named.into() });
+    desk.note_of("people/operator", 9, ItemSet { item: ItemJson(json.into()), kind: kind.into(), name: named.into() });
     assert_eq!(desk.state.to_snapshot(), None);
 }
 
@@ -208,7 +208,9 @@ fn at(seconds: i64) -> Time {
 /// The estate of the sample alone: other tests need other ones by and by.
 const DECLARED: &str = r#"
 [team.payments]
-members = ["spiffe://example.org/people/lead"]
+members = ["spiffe://example.org/people/lead", "spiffe://example.org/people/deputy"]
+[team.other]
+members = ["spiffe://example.org/people/other-lead"]
 [role.operator]
 members = ["spiffe://example.org/people/operator"]
 [agent.billing-bot]
@@ -217,6 +219,11 @@ owner = "payments"
 class = "ai-agent"
 environment = "prod"
 purpose = "reconcile invoices"
+[agent.stray]
+spiffe_id = "spiffe://example.org/agent/stray"
+class = "ai-agent"
+environment = "prod"
+purpose = "nobody answers for it"
 [credential.ledger-ro]
 kind = "database"
 path = "database/creds/ledger-ro"
