@@ -176,7 +176,8 @@ fn walk(desk: &mut Desk, step: u8, which: usize) {
             let cancel = Ask::CancelTask(EndTask { task, justification });
             drop(desk.ask("people/lead", 2, mark, cancel));
         }
-        (17, Some(task), _) if desk.state.leases.is_empty() => desk.token_gone(task),
+        // As the driver has it: a task's tokens go when it is over and none of its leases is open.
+        (17, Some(task), _) if is_over(&desk.state.tasks[&task]) => desk.token_gone(task),
         (18, ..) => declare(desk, &ESTATE.replace("\"10m\"", &format!("\"{}m\"", 2 + which))),
         (19 | 20, ..) => {
             let (mark, fields) = (fresh(desk), vec!["purpose".to_owned()]);
@@ -188,6 +189,10 @@ fn walk(desk: &mut Desk, step: u8, which: usize) {
         (22, ..) => drop(desk.decide(Command::Count)),
         _ => super::laws::random_step(desk, step % 12, which),
     }
+}
+
+fn is_over(task: &Task) -> bool {
+    matches!(task.stage, crate::domain::state::task::Stage::Ending(..)) && task.open_leases.is_empty()
 }
 
 fn fresh(desk: &mut Desk) -> u8 {
