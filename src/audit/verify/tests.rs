@@ -1,6 +1,7 @@
 //! A good bundle holds; each single change of it does not.
 
 use super::*;
+use crate::audit::bundle::Shown;
 use crate::domain::base::Time;
 use crate::domain::entry::bodies::log;
 use crate::domain::entry::{Actor, Commitments, Opening};

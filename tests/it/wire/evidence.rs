@@ -182,7 +182,9 @@ fn without(bundle: &str, kind: &str) -> String {
     let mut lines: Vec<String> = bundle.lines().map(|line| format!("{line}\n")).collect();
     let named = format!("\"type\":\"{kind}\"");
     let at = lines.iter().rposition(|line| line.contains(&named)).unwrap();
-    let Line::Entry(Shown { index, leaf, .. }) = Line::read(lines[at].trim_end().as_bytes()).unwrap() else { panic!() };
+    let Line::Entry(Shown { index, leaf, .. }, _) = Line::read(lines[at].trim_end().as_bytes()).unwrap() else {
+        panic!()
+    };
     lines[at] = String::from_utf8(folded_line(&Subtree { from: index, height: 0, root: leaf })).unwrap();
     lines.concat()
 }
