@@ -101,7 +101,7 @@ async fn an_honest_log_is_issued_from_once_its_witness_has_answered_and_the_rest
     assert_eq!(intents(&broker).await, 0);
     broker.status(AUDITOR).get_status(v1::GetStatusRequest {}).await.expect("reads go on");
     let other = active_task(&broker).await;
-    let complete = v1::CompleteTaskRequest { request_id: broker.request_id(), task_id: other, ..Default::default() };
+    let complete = v1::CompleteTaskRequest { request_id: broker.request_id(), task_id: other };
     broker.tasks(WORKLOAD).complete_task(complete).await.expect("ends go on");
 
     gate.open.send_replace(true);
