@@ -117,7 +117,9 @@ impl Witnessing {
         if enough {
             tracing::info!("the witnesses know this log: secrets are issued from now on");
         } else {
-            tracing::warn!("too few witnesses answered after the start: secrets are issued, and stay unwitnessed");
+            tracing::warn!(
+                "too few witnesses cosigned after the start: secrets are issued, and entries stay unwitnessed"
+            );
         }
         self.world.witnessed.end_first_round();
     }
