@@ -142,7 +142,11 @@ impl Broker {
 
     /// With the estate of the tests in force.
     pub(super) async fn with_estate() -> Self {
-        let broker = Self::new().await;
+        Self::new().await.applying_the_estate().await
+    }
+
+    pub(super) async fn applying_the_estate(self) -> Self {
+        let broker = self;
         let request = v1::ApplyEstateRequest { request_id: broker.request_id(), document: ESTATE.into(), version: 0 };
         let applied = broker.estate(OPERATOR).apply_estate(request).await.unwrap().into_inner();
         assert_eq!(applied.version, 1);
