@@ -8,5 +8,6 @@ pub mod shelf;
 pub mod spire;
 pub mod sqlite;
 pub mod system;
+mod thread;
 pub mod vault;
 pub mod witness;
