@@ -10,4 +10,5 @@ pub mod sqlite;
 pub mod system;
 mod thread;
 pub mod vault;
+mod whole_file;
 pub mod witness;
