@@ -46,7 +46,9 @@ impl<R: Read> Blocks<R> {
             let before = lines.len();
             let read = self.bundle.by_ref().take(wanted as u64).read_to_end(&mut lines);
             self.over = lines.len() - before < wanted;
-            let whole = lines.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
+            // What was there before is the beginning of a line: only what came now can end it.
+            let came = lines.get(before..).unwrap_or_default();
+            let whole = came.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| before + last + 1);
             match read {
                 Err(error) => break (whole, Some(error.to_string())),
                 Ok(_) if self.over && whole < lines.len() => break (whole, Some("the last line is not whole".into())),
