@@ -31,14 +31,16 @@ pub(super) struct Entered {
     pub(super) openings: Vec<Disclosed>,
 }
 
-/// Prepares the lines of one piece of a block, one after another.
+/// Prepares the lines of one piece of a block, one after another. Nothing is prepared behind what is no line:
+/// the reading ends there, and a piece of nothing but line feeds must not become a complaint for each.
 pub fn prepare(mut piece: &[u8]) -> impl Iterator<Item = Prepared> {
     std::iter::from_fn(move || {
         let mut rest = piece;
         let length = rest.skip_until(b'\n').ok().filter(|length| *length > 0)?;
         let line = piece.get(..length).unwrap_or_default();
-        piece = rest;
-        Some(Prepared(find(line.strip_suffix(b"\n").unwrap_or(line))))
+        let found = find(line.strip_suffix(b"\n").unwrap_or(line));
+        piece = if matches!(found, Found::Nothing(_)) { &[] } else { rest };
+        Some(Prepared(found))
     })
 }
 

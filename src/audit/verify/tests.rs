@@ -106,3 +106,12 @@ fn a_log_that_breaks_a_law_names_the_entry() {
     assert_eq!(report.complaints[0].index, Some(2));
     assert_eq!(report.complaints[0].law, "epoch");
 }
+
+#[test]
+fn nothing_is_prepared_behind_what_is_no_line() {
+    let good = include_str!("../../../docs/evidence/log.bundle").lines().nth(1).unwrap();
+    assert_eq!(prepare(format!("{good}\n{good}\n").as_bytes()).count(), 2, "the control");
+    // A block of nothing but line feeds would become a complaint for each, many times as long as itself.
+    assert_eq!(prepare("\n".repeat(1_000).as_bytes()).count(), 1);
+    assert_eq!(prepare(format!("{good}\n\n{good}\n").as_bytes()).count(), 2);
+}
