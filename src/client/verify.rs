@@ -12,7 +12,7 @@ use crate::audit::{Report, verify_receipt};
 use crate::tlog::policy::Policy;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
-use std::io::{BufRead as _, BufReader};
+use std::io::{self, Read};
 use std::path::Path;
 
 /// The first key of a bundle's head; a receipt is laid out for reading.
@@ -39,14 +39,31 @@ struct Document<'a> {
 pub(super) fn run(args: &VerifyArgs, terminal: &mut Terminal) -> Result<u8> {
     let policy = policy(args)?;
     let refuse = |error| Complaint::file("read", &args.file, &error, "name a file that you may read");
-    let mut file = BufReader::new(File::open(&args.file).map_err(refuse)?);
-    let report = if file.fill_buf().map_err(refuse)?.starts_with(BUNDLE_BEGINS) {
-        verify_on_all_cores(file, &policy)
-    } else {
-        receipt(&read(&args.file)?, &policy)?
+    let file = File::open(&args.file).map_err(refuse)?;
+    let report = match either(file).map_err(refuse)? {
+        Either::Bundle(bundle) => verify_on_all_cores(bundle, &policy),
+        Either::Other(bytes) => receipt(&bytes, &policy)?,
     };
     show(&report, terminal)?;
     Ok(u8::from(!report.holds()))
+}
+
+/// What a file begins as.
+enum Either<R> {
+    Bundle(R),
+    /// All of it.
+    Other(Vec<u8>),
+}
+
+/// Reads it once and in order: it may be a pipe, which gives each byte once, and few at a time.
+fn either(mut file: impl Read) -> io::Result<Either<impl Read>> {
+    let mut begin = Vec::new();
+    file.by_ref().take(BUNDLE_BEGINS.len() as u64).read_to_end(&mut begin)?;
+    if begin == BUNDLE_BEGINS {
+        return Ok(Either::Bundle(BUNDLE_BEGINS.chain(file)));
+    }
+    file.read_to_end(&mut begin)?;
+    Ok(Either::Other(begin))
 }
 
 fn receipt(bytes: &[u8], policy: &Policy) -> Result<Report> {
@@ -90,4 +107,31 @@ fn policy(args: &VerifyArgs) -> Result<Policy> {
 
 fn read(file: &Path) -> Result<Vec<u8>> {
     fs::read(file).map_err(|error| Complaint::file("read", file, &error, "name a file that you may read"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Gives one byte at a time, as a pipe may.
+    struct Slow<'a>(&'a [u8]);
+
+    impl Read for Slow<'_> {
+        fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+            let length = to.len().min(1);
+            self.0.read(to.get_mut(..length).unwrap())
+        }
+    }
+
+    #[test]
+    fn a_bundle_is_known_as_one_however_slowly_it_comes_and_all_of_it_is_read() {
+        let bundle = [BUNDLE_BEGINS, b"\"\"}\n"].concat();
+        let mut read = Vec::new();
+        let Ok(Either::Bundle(mut rest)) = either(Slow(&bundle)) else { panic!("it is a bundle") };
+        rest.read_to_end(&mut read).unwrap();
+        assert_eq!(read, bundle);
+        for other in [b"".as_slice(), b"{\"check", b"{\n  \"entry\": \"\"\n}\n"] {
+            assert!(matches!(either(Slow(other)), Ok(Either::Other(bytes)) if bytes == other));
+        }
+    }
 }
