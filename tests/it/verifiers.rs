@@ -7,6 +7,7 @@
 mod bundles;
 mod exhaustive;
 mod forged;
+mod judging;
 mod mutations;
 mod narrow;
 mod page;
