@@ -8,7 +8,7 @@ use crate::tlog::policy::Policy;
 use std::io::Read;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
+use std::thread::{self, Builder, Scope};
 
 /// Pieces of a block for each core: so many that a core which begins late does not hold up the others.
 const PIECES_PER_CORE: usize = 8;
@@ -36,9 +36,7 @@ fn verify_on(cores: usize, mut blocks: Blocks<impl Read>, trusted: impl Into<Pol
     while let Some(current) = block {
         let bench = Bench::new(&current, cores * PIECES_PER_CORE);
         let behind = thread::scope(|scope| {
-            for _ in 1..cores {
-                scope.spawn(|| bench.work());
-            }
+            let _all = (1..cores).all(|_| help(Builder::new(), scope, &bench));
             let behind = judge(&mut verifier, judged_next.take()).then(|| blocks.next());
             bench.work();
             behind
@@ -50,6 +48,11 @@ fn verify_on(cores: usize, mut blocks: Blocks<impl Read>, trusted: impl Into<Pol
     }
     judge(&mut verifier, judged_next);
     verifier.finish()
+}
+
+/// Whether one more prepares lines. Where no thread can be had, the work is done all the same, by fewer.
+fn help<'s>(thread: Builder, scope: &'s Scope<'s, '_>, bench: &'s Bench<'_>) -> bool {
+    thread.spawn_scoped(scope, || bench.work()).is_ok()
 }
 
 /// Whether it goes on behind these lines.

@@ -63,6 +63,20 @@ fn an_error_of_the_file_is_a_complaint() {
     }
 }
 
+#[test]
+fn a_machine_that_gives_no_thread_is_no_obstacle() {
+    let lines = GOLDEN.iter().position(|byte| *byte == b'\n').map(|head| &GOLDEN[head + 1..]).unwrap();
+    let block = Blocks::of(lines, 1 << 20).next().unwrap();
+    for (stack_bytes, comes) in [(1 << 20, true), (usize::MAX >> 4, false)] {
+        let bench = Bench::new(&block, 4);
+        thread::scope(|scope| {
+            assert_eq!(help(Builder::new().stack_size(stack_bytes), scope, &bench), comes);
+            bench.work();
+        });
+        assert_eq!(bench.take().iter().map(Vec::len).sum::<usize>(), 58, "all are prepared");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
