@@ -8,11 +8,11 @@
 mod file;
 mod lane;
 
-use crate::domain::entry::Mention;
-use crate::ports::{Fault, FaultKind, Hits, LogIndex, Mark, Run, Seek};
 use async_trait::async_trait;
+use domain::entry::Mention;
 use file::IndexFile;
 use lane::Lane;
+use ports::{Fault, FaultKind, Hits, LogIndex, Mark, Run, Seek};
 use std::path::{Path, PathBuf};
 
 /// The index in a file.

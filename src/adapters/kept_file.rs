@@ -1,7 +1,7 @@
 //! A small text in a file: written beside, made durable, and renamed into its place, so that a crash
 //! leaves the old text or the new one. Readable by its owner only.
 
-use crate::ports::{Fault, FaultKind, Keepsake};
+use ports::{Fault, FaultKind, Keepsake};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;

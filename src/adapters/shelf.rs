@@ -3,7 +3,7 @@
 //! They are for their owner alone like the log, and hold what the log can give again. A failed write
 //! leaves what was there, and takes no room from the log.
 
-use crate::ports::{Fault, FaultKind, Shelf};
+use ports::{Fault, FaultKind, Shelf};
 use rustix::fs::StatVfs;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
@@ -64,7 +64,7 @@ impl Shelf for FileShelf {
         let (file, draft) = (self.file(name), self.file(&format!("{name}.draft")));
         check_room(&self.log, parts.iter().map(|part| part.len() as u64).sum())?;
         let put = write(&draft, parts).and_then(|()| {
-            crate::failpoint!("in_shelf");
+            failpoint::pass!("in_shelf");
             fs::rename(&draft, &file)?;
             sync_folder(&file)
         });

@@ -5,18 +5,18 @@
 use super::bundle::{Disclosed, Head, Line, Selection, Shown};
 use super::parts::{COMPLETE, Parts};
 use super::report::Report;
-use crate::domain::base::Digest;
-use crate::domain::entry::bodies::lease::Assurance;
-use crate::domain::entry::body::Type;
-use crate::domain::entry::{Body, Commitment, Entry};
-use crate::domain::state::{Broken, State};
-use crate::tlog::checkpoint::Checkpoint;
-use crate::tlog::leaf_hash;
-use crate::tlog::peaks::{Peaks, Subtree};
-use crate::tlog::policy::{JudgeError, Policy};
-use crate::tlog::proof::verify_inclusion;
-use crate::tlog::receipt::Receipt;
+use domain::base::Digest;
+use domain::entry::bodies::lease::Assurance;
+use domain::entry::body::Type;
+use domain::entry::{Body, Commitment, Entry};
+use domain::state::{Broken, State};
 use std::io::BufRead;
+use tlog::checkpoint::Checkpoint;
+use tlog::leaf_hash;
+use tlog::peaks::{Peaks, Subtree};
+use tlog::policy::{JudgeError, Policy};
+use tlog::proof::verify_inclusion;
+use tlog::receipt::Receipt;
 
 /// Most complaints that are kept; a log with more is no log.
 const COMPLAINTS_MAX: usize = 100;

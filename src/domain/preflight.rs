@@ -26,8 +26,8 @@ pub use survey::{
     KvMount, PkiRole, PkiSurvey, Seen, ServerState, Survey, TokenRole,
 };
 
-use crate::domain::base::{Name, SpiffeId};
-use crate::domain::estate::{Credential, Estate, Kind};
+use crate::base::{Name, SpiffeId};
+use crate::estate::{Credential, Estate, Kind};
 use check::Checks;
 
 /// What the engine's set-up is held against.

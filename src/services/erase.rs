@@ -4,11 +4,11 @@
 use super::World;
 use super::commit::Openings;
 use super::publish;
-use crate::domain::base::{LeaseId, TaskId};
-use crate::domain::entry::{Entry, Opening, RequestMark};
-use crate::domain::reason::{Denial, Reason};
-use crate::domain::state::command::{Caller, EraseOpening};
-use crate::domain::state::{Ask, Command, Reply};
+use domain::base::{LeaseId, TaskId};
+use domain::entry::{Entry, Opening, RequestMark};
+use domain::reason::{Denial, Reason};
+use domain::state::command::{Caller, EraseOpening};
+use domain::state::{Ask, Command, Reply};
 
 /// What is to be erased, typed and bounded.
 #[derive(Debug)]

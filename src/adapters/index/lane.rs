@@ -1,7 +1,7 @@
 //! A thread that owns one thing and does with it what it is given, one after another: SQLite blocks,
 //! the async side must not. Dropping the lane finishes what is queued and ends the thread.
 
-use crate::ports::{Fault, FaultKind};
+use ports::{Fault, FaultKind};
 use std::thread::{Builder, JoinHandle};
 use tokio::sync::{mpsc, oneshot};
 

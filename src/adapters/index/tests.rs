@@ -1,7 +1,7 @@
 //! What holds of the file while it is used, when it is opened again, and when somebody spoils it.
 
 use super::*;
-use crate::domain::base::{Digest, LeaseId, Time};
+use domain::base::{Digest, LeaseId, Time};
 
 fn lease(second: i64) -> Mention {
     Mention::Lease(LeaseId::new(Time::from_unix_seconds(second), [3; 10]))

@@ -4,7 +4,7 @@
 //! SQLite blocks; the async side must not. Jobs come through a bounded queue, answers go back
 //! through a channel of their own. Dropping the handle finishes what is queued and ends the thread.
 
-use crate::ports::{Fault, FaultKind};
+use ports::{Fault, FaultKind};
 use std::thread::{Builder, JoinHandle};
 use tokio::sync::{mpsc, oneshot};
 

@@ -3,7 +3,7 @@
 
 use super::object::Object;
 use super::{Actor, Body, Commitments, RequestMark, VERSION};
-use crate::domain::base::Time;
+use crate::base::Time;
 use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use std::fmt;

@@ -1,11 +1,11 @@
 //! A witness that keeps its word across faults and restarts.
 
 use super::*;
-use crate::tlog::checkpoint::Checkpoint;
-use crate::tlog::leaf_hash;
-use crate::tlog::note::Signer;
-use crate::tlog::policy::Policy;
-use crate::tlog::proof::{MemoryNodes, consistency, head};
+use tlog::checkpoint::Checkpoint;
+use tlog::leaf_hash;
+use tlog::note::Signer;
+use tlog::policy::Policy;
+use tlog::proof::{MemoryNodes, consistency, head};
 
 #[derive(Default)]
 struct Book {

@@ -1,9 +1,9 @@
 //! The witness protocol against its specification.
 
 use super::*;
-use crate::tlog::leaf_hash;
-use crate::tlog::note::Signer;
-use crate::tlog::proof::{MemoryNodes, consistency, head};
+use crate::leaf_hash;
+use crate::note::Signer;
+use crate::proof::{MemoryNodes, consistency, head};
 
 const EXAMPLE: &str = "old 20852014
 PlRNCrwHpqhGrupue0L7gxbjbMiKA9temvuZZDDpkaw=

@@ -2,7 +2,7 @@
 
 use super::super::object;
 use super::body;
-use crate::domain::base::Digest;
+use crate::base::Digest;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 

@@ -2,7 +2,7 @@
 
 use super::super::object;
 use super::body;
-use crate::domain::base::{Digest, LeaseId, Name, TaskId, Time};
+use crate::base::{Digest, LeaseId, Name, TaskId, Time};
 use serde::{Deserialize, Serialize};
 
 /// Whether and how a kind of secret can be ended early.

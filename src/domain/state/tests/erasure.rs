@@ -4,9 +4,9 @@
 use super::desk::{Desk, lease_of};
 use super::laws::{forged, forged_by};
 use super::*;
-use crate::domain::base::{LeaseId, TaskId};
-use crate::domain::entry::bodies::{evidence, log};
-use crate::domain::reason::Reason;
+use crate::base::{LeaseId, TaskId};
+use crate::entry::bodies::{evidence, log};
+use crate::reason::Reason;
 
 const ONE: (&str, u8) = ("people/operator", 30);
 const TWO: (&str, u8) = ("people/second-operator", 31);
