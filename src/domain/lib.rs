@@ -1,11 +1,8 @@
 //! The business, pure: no clock, no chance, no threads, no input or output.
 //!
-//! Inner order, lowest first: `base` (ids, time, SPIFFE ids, secrets) → `form` → `reason` → `svid` →
-//! `entry` (types, bytes, commitments) → `estate`, `roles`, `judge` → `state` (decide, apply, due).
-//! Tidy holds the order.
-//! Inner order, lowest first: `base` (ids, time, SPIFFE ids, secrets) → `reason`, `form` (files that people
-//! write) → `svid` → `entry` (types, bytes, commitments) → `estate` → `roles`,
-//! `vault_policy`, `preflight` → `state` (decide, apply, due). Tidy holds the order.
+//! Inner order, lowest first: `base` (ids, time, SPIFFE ids, secrets) → `form` (files that people write) →
+//! `reason` → `svid` → `entry` (types, bytes, commitments) → `estate`, `roles`, `judge` → `state` (decide,
+//! apply, due) → `vault_policy`, `preflight`. Tidy holds the order (`tests/it/tidy/domain_order.rs`).
 
 pub mod base;
 pub mod entry;
