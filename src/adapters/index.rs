@@ -6,18 +6,17 @@
 //! write the file can hide entries from a search, never from the log.
 
 mod file;
-mod lane;
 
+use super::thread::Thread;
 use async_trait::async_trait;
 use domain::entry::Mention;
 use file::IndexFile;
-use lane::Lane;
 use ports::{Fault, FaultKind, Hits, LogIndex, Mark, Run, Seek};
 use std::path::{Path, PathBuf};
 
 /// The index in a file.
 pub struct SqliteIndex {
-    lane: Lane<IndexFile>,
+    thread: Thread<IndexFile>,
 }
 
 impl SqliteIndex {
@@ -35,15 +34,15 @@ impl SqliteIndex {
     /// # Errors
     /// If no thread can be started.
     pub fn open(path: &Path, origin: &str) -> Result<Self, Fault> {
-        Ok(Self { lane: Lane::start("log-index", IndexFile::open(path, origin))? })
+        Ok(Self { thread: Thread::start("log-index", IndexFile::open(path, origin))? })
     }
 
     async fn with<T: Send + 'static>(
         &self,
         job: impl FnOnce(&mut IndexFile) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Fault> {
-        let gone = || Fault::new(FaultKind::Permanent, "the index's thread is gone");
-        self.lane.run(job).await.ok_or_else(gone)?
+        let gone = |_| Fault::new(FaultKind::Permanent, "the index's thread is gone");
+        self.thread.run(job).await.map_err(gone)?
     }
 }
 

@@ -1,16 +1,17 @@
-//! A small text in a file: written beside, made durable, and renamed into its place, so that a crash
-//! leaves the old text or the new one. Readable by its owner only.
+//! A small text in a file of its own, which nobody else has: the newest cosigned checkpoint, a witness's
+//! book. A crash leaves the old text or the new one. Readable by its owner only.
 
+use super::whole_file::{self, WholeFiles, Worth};
 use ports::{Fault, FaultKind, Keepsake};
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use rustix::fs::FlockOperation;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 /// A text in a file.
 #[derive(Debug)]
 pub struct KeptFile {
     path: PathBuf,
+    files: WholeFiles,
     /// Held as long as the claim to be its only writer is.
     _lock: Option<File>,
 }
@@ -22,22 +23,23 @@ impl KeptFile {
     /// The text at `path`, in a folder that somebody else guards, such as the log's.
     #[must_use]
     pub fn at(path: PathBuf) -> Self {
-        Self { path, _lock: None }
+        Self { path, files: WholeFiles::worth(Worth::OnlyHere), _lock: None }
     }
 
     /// The same, and no other process may hold it: a lock beside the file says so.
     ///
     /// # Errors
-    /// `Conflict` if another process holds it, `Permanent` if the lock cannot be made.
+    /// `Conflict` if another process holds it; else why the lock cannot be made.
     pub fn alone_at(path: PathBuf) -> Result<Self, Fault> {
-        let lock = owned(&with_ending(&path, ".lock")).map_err(|error| fault("cannot be locked", &path, error))?;
-        match rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Self { path, _lock: Some(lock) }),
+        let no = |error| Worth::OnlyHere.fault("cannot be locked", &path, error);
+        let lock = whole_file::owned(&whole_file::with_ending(&path, ".lock")).map_err(no)?;
+        match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Self { _lock: Some(lock), ..Self::at(path) }),
             Err(rustix::io::Errno::WOULDBLOCK) => {
                 let sentence = format!("another process holds {}: stop it first", path.display());
                 Err(Fault::new(FaultKind::Conflict, sentence))
             }
-            Err(error) => Err(fault("cannot be locked", &path, error.into())),
+            Err(error) => Err(no(error.into())),
         }
     }
 
@@ -46,61 +48,30 @@ impl KeptFile {
     pub fn path(&self) -> &Path {
         &self.path
     }
-
-    fn replace(&self, text: &str) -> io::Result<()> {
-        let beside = with_ending(&self.path, ".new");
-        let mut out = owned(&beside)?;
-        out.set_len(0)?;
-        out.write_all(text.as_bytes())?;
-        out.sync_all()?;
-        fs::rename(&beside, &self.path)?;
-        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
-    }
 }
 
 impl Keepsake for KeptFile {
     fn recall(&self) -> Result<Option<String>, Fault> {
-        let file = match File::open(&self.path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(fault("cannot be read", &self.path, error)),
-        };
-        let mut text = String::new();
-        let read = file.take(TEXT_BYTES_MAX + 1).read_to_string(&mut text);
-        let read = read.map_err(|error| fault("cannot be read", &self.path, error))?;
-        if read as u64 > TEXT_BYTES_MAX {
-            return Err(fault("cannot be read", &self.path, io::Error::other("it is longer than 1 MiB")));
-        }
+        let Some(bytes) = whole_file::read(&self.path, TEXT_BYTES_MAX)? else { return Ok(None) };
+        let text = String::from_utf8(bytes).map_err(|error| {
+            Fault::new(FaultKind::Permanent, format!("{} is no text", self.path.display())).because(error.utf8_error())
+        })?;
         Ok(Some(text))
     }
 
     fn keep(&self, text: &str) -> Result<(), Fault> {
-        self.replace(text).map_err(|error| fault("cannot be written", &self.path, error))
+        if text.len() as u64 > TEXT_BYTES_MAX {
+            let sentence = format!("a text of {} bytes is too long for {}", text.len(), self.path.display());
+            return Err(Fault::new(FaultKind::Permanent, sentence));
+        }
+        self.files.replace(&self.path, &[text.as_bytes()])
     }
-}
-
-fn owned(path: &Path) -> io::Result<File> {
-    OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)
-}
-
-fn with_ending(path: &Path, ending: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(ending);
-    PathBuf::from(name)
-}
-
-fn fault(what: &str, path: &Path, error: io::Error) -> Fault {
-    let kind = match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::Interrupted => FaultKind::Transient,
-        _ => FaultKind::Permanent,
-    };
-    Fault::new(kind, format!("{} {what}", path.display())).because(error)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
 
     #[test]
@@ -121,10 +92,15 @@ mod tests {
     fn what_a_crash_left_beside_it_is_no_obstacle() {
         let folder = tempfile::tempdir().unwrap();
         let kept = KeptFile::at(folder.path().join("text"));
-        fs::write(folder.path().join("text.new"), "half of a much longer text").unwrap();
+        fs::write(folder.path().join("text.draft"), "half of a much longer text").unwrap();
         assert_eq!(kept.recall().unwrap(), None);
         kept.keep("whole\n").unwrap();
         assert_eq!(kept.recall().unwrap().as_deref(), Some("whole\n"));
+        fs::write(folder.path().join("else"), "not to be written over").unwrap();
+        std::os::unix::fs::symlink("else", folder.path().join("text.draft")).unwrap();
+        kept.keep("again\n").unwrap();
+        assert_eq!(fs::read_to_string(folder.path().join("else")).unwrap(), "not to be written over");
+        assert!(!fs::symlink_metadata(kept.path()).unwrap().is_symlink());
     }
 
     #[test]
@@ -138,7 +114,12 @@ mod tests {
         fs::write(&path, "x".repeat(1 << 20)).unwrap();
         assert!(again.recall().is_ok());
         fs::write(&path, "x".repeat((1 << 20) + 1)).unwrap();
-        assert!(again.recall().is_err());
+        assert_eq!(again.recall().unwrap_err().kind, FaultKind::Permanent);
+        fs::write(&path, [0xff, 0xfe]).unwrap();
+        assert_eq!(again.recall().unwrap_err().kind, FaultKind::Permanent, "no text");
+        again.keep(&"x".repeat(1 << 20)).unwrap();
+        assert_eq!(again.keep(&"x".repeat((1 << 20) + 1)).unwrap_err().kind, FaultKind::Permanent);
+        assert_eq!(again.recall().unwrap().map(|text| text.len()), Some(1 << 20), "what was there stays");
         let nowhere = KeptFile::at(folder.path().join("missing/text"));
         assert_eq!(nowhere.keep("x").unwrap_err().kind, FaultKind::Permanent);
     }

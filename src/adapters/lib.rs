@@ -8,5 +8,7 @@ pub mod shelf;
 pub mod spire;
 pub mod sqlite;
 pub mod system;
+mod thread;
 pub mod vault;
+mod whole_file;
 pub mod witness;

@@ -12,13 +12,13 @@ mod place;
 mod read;
 mod reserve;
 mod schema;
-mod thread;
 mod torn;
 mod write;
 
 pub use check::LogFile;
 pub use reserve::room_is_whole;
 
+use super::thread::{Lost, Thread};
 use async_trait::async_trait;
 use domain::entry::{Commitment, Opening};
 use place::{Anchor, Lock};
@@ -28,7 +28,6 @@ use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use thread::{Lost, Thread};
 use write::Writing;
 
 /// The store. Dropping it waits for what is under way, then gives the file free.

@@ -5,7 +5,9 @@
 //! judges them. Works without a running broker.
 
 mod broker;
+mod public_log;
 mod report;
+mod witnesses;
 
 use super::config::Config;
 use super::telemetry;
@@ -15,7 +17,8 @@ use crate::domain::base::{Secret, SpiffeId};
 use crate::domain::estate::{Document, Estate};
 use crate::domain::form::Mistakes;
 use crate::domain::preflight::{
-    BrokerExpected, Expected, Finding, Survey, examine, examine_broker, examine_reach, examine_text,
+    BrokerExpected, Expected, Finding, Survey, examine, examine_broker, examine_public_log, examine_reach,
+    examine_text, examine_witnesses,
 };
 use crate::ports::{Fault, Surveyor};
 use anyhow::Result;
@@ -99,10 +102,24 @@ impl Visit<'_> {
         let broker = BrokerExpected { log_file: &files.0, key_file: &files.1, told_id };
         let try_login = survey.is_ok() && standing.id() == broker_id;
         let mut findings = examine_broker(&broker, &standing.survey(self.config, try_login).await);
+        findings.extend(self.outward().await);
         let reached = survey.as_ref().map(drop).map_err(|fault| fault.sentence.as_str());
         findings.extend(examine_reach(&vault.address, reached));
         findings.extend(survey.iter().flat_map(|survey| examine(&expected, survey)));
         (findings, standing.id().cloned())
+    }
+
+    /// Who vouches for the log, and where strangers read it.
+    async fn outward(&self) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        if let Some(settings) = &self.config.witness {
+            findings.extend(examine_witnesses(&witnesses::survey(self.config, settings).await));
+        }
+        if let Some(listen) = self.config.http {
+            let seen = public_log::look(listen, &self.config.log.origin).await;
+            findings.extend(examine_public_log(&listen.to_string(), &seen));
+        }
+        findings
     }
 
     async fn survey(&self, token: Secret, expected: &Expected<'_>) -> Result<Survey, Fault> {

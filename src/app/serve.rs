@@ -113,8 +113,8 @@ pub(super) async fn start(config: Config) -> Result<Running> {
     let started = Journal::start(parts).await;
     let (journal, writer) = started.map_err(|error| log_trouble::explain(error, &config.log))?;
     let writer = tasks.spawn(writer);
-    let vouched = witnesses.as_ref().and_then(|prepared| prepared.vouched.clone());
-    let witnessed = Witnessed::starting_with(vouched);
+    let witnessed = witnesses.as_ref().map(|prepared| Witnessed::awaiting_witnesses(prepared.vouched.clone()));
+    let witnessed = witnessed.unwrap_or_default();
     let world = World { journal, clock, entropy, store, engine, probe, witnessed, tracker: tasks.clone() };
     let listener =
         TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;

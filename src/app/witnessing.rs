@@ -33,11 +33,14 @@ pub(super) struct Prepared {
 /// What has to be changed, and where.
 pub(super) fn prepare(config: &Config, key: &VerifierKey) -> Result<Option<Prepared>> {
     let Some(settings) = &config.witness else { return Ok(None) };
-    let policy = read_policy(settings, key)?;
+    let policy = read_policy(settings, Some(key))?;
     let witnesses = policy.witnesses().iter().filter_map(|witness| Some((witness, witness.url.as_deref()?)));
     let witnesses = witnesses.map(|(witness, url)| way_to(witness, url, settings)).collect::<Result<Vec<_>>>()?;
     let kept = Arc::new(KeptFile::at(beside(&config.log.file)));
     let (checkpoint, vouched) = recall(&kept, &policy, key)?;
+    if checkpoint.is_some() && vouched.is_none() {
+        tracing::warn!(file = %kept.path().display(), "the cosigned checkpoint is not enough for the policy of today: the witnesses are asked anew");
+    }
     Ok(Some(Prepared { policy, witnesses, kept, checkpoint, vouched }))
 }
 
@@ -48,7 +51,19 @@ impl Prepared {
     }
 }
 
-fn read_policy(settings: &Witness, key: &VerifierKey) -> Result<Policy> {
+/// The checkpoint that is kept beside the log and its text, whoever cosigned it.
+///
+/// # Errors
+/// If it cannot be read, or is no checkpoint of this log.
+pub(super) fn kept(config: &Config, key: &VerifierKey) -> Result<Option<(Checkpoint, String)>> {
+    open(&KeptFile::at(beside(&config.log.file)), key)
+}
+
+/// The policy, for the log of this key if there is one yet.
+///
+/// # Errors
+/// What has to be changed in it.
+pub(super) fn read_policy(settings: &Witness, key: Option<&VerifierKey>) -> Result<Policy> {
     let file = settings.policy_file.display();
     let text = fs::read(&settings.policy_file).with_context(|| format!("cannot read witness.policy_file {file}"))?;
     let policy = Policy::parse(&text).map_err(|error| anyhow!("{file}, {error}"))?;
@@ -58,31 +73,37 @@ fn read_policy(settings: &Witness, key: &VerifierKey) -> Result<Policy> {
     if !policy.is_met_by(|witness| witness.url.is_some()) {
         bail!("in the policy {file} too few witnesses have a URL for the quorum: add where to reach them");
     }
+    let Some(key) = key else { return Ok(policy) };
     let narrowed = policy.for_log(key);
     narrowed.ok_or_else(|| anyhow!("the policy {file} does not name this log: add the line `log {key}`"))
 }
 
-fn way_to(witness: &policy::Witness, url: &str, settings: &Witness) -> Result<Asked> {
+/// The way to a witness of the policy.
+///
+/// # Errors
+/// Of its URL or of `ca_file`.
+pub(super) fn way_to(witness: &policy::Witness, url: &str, settings: &Witness) -> Result<Asked> {
     let way = HttpWitness::new(&witness.name, url, settings.ca_file.as_deref())?;
     Ok(Asked { witness: Arc::new(way), key: witness.key.clone() })
 }
 
 /// The log's own signature is asked of it at any rate; that of a quorum only if it is to be shown again.
 fn recall(kept: &KeptFile, policy: &Policy, key: &VerifierKey) -> Result<(Option<Checkpoint>, Option<Vouched>)> {
-    let Some(text) = kept.recall()? else { return Ok((None, None)) };
-    let file = kept.path().display();
+    let Some((checkpoint, text)) = open(kept, key)? else { return Ok((None, None)) };
+    let enough = policy.judge(&text).is_ok_and(|judged| judged.quorum_met);
+    let vouched = enough.then(|| Vouched { checkpoint: checkpoint.clone(), text });
+    Ok((Some(checkpoint), vouched))
+}
+
+fn open(kept: &KeptFile, key: &VerifierKey) -> Result<Option<(Checkpoint, String)>> {
+    let Some(text) = kept.recall()? else { return Ok(None) };
     let checkpoint = Checkpoint::open(&text, key).with_context(|| {
+        let file = kept.path().display();
         format!(
             "{file} is no checkpoint of this log: find out who changed it; it may be deleted then, and is made anew"
         )
     })?;
-    match policy.judge(&text) {
-        Ok(judged) if judged.quorum_met => Ok((Some(checkpoint.clone()), Some(Vouched { checkpoint, text }))),
-        Ok(_) | Err(_) => {
-            tracing::warn!(%file, "the cosigned checkpoint is not enough for the policy of today: the witnesses are asked anew");
-            Ok((Some(checkpoint), None))
-        }
-    }
+    Ok(Some((checkpoint, text)))
 }
 
 fn beside(log: &Path) -> PathBuf {
@@ -111,7 +132,7 @@ mod tests {
         let file = folder.path().join("log.policy");
         let text = text.replace("{L}", &log().verifier().to_string());
         fs::write(&file, text.replace("{W}", &cosigner().verifier().to_string())).unwrap();
-        read_policy(&Witness { policy_file: file, ca_file: None }, &log().verifier())
+        read_policy(&Witness { policy_file: file, ca_file: None }, Some(&log().verifier()))
     }
 
     #[test]

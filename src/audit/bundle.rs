@@ -7,6 +7,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use domain::entry::canonical;
+use domain::entry::canonical::typed::{self, Misread};
+use domain::entry::{Entry, NotAnEntry};
 use serde::{Deserialize, Serialize};
 use tlog::Hash;
 use tlog::peaks::Subtree;
@@ -66,10 +68,10 @@ pub struct Disclosed {
 }
 
 /// Any line but the first.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub enum Line<'a> {
-    /// An entry that is shown.
-    Entry(Shown<'a>),
+    /// An entry that is shown; read, or why it cannot be.
+    Entry(Shown<'a>, Result<Box<Entry>, NotAnEntry>),
     /// Entries that are not.
     Folded(Subtree),
 }
@@ -113,16 +115,10 @@ impl Head {
     /// # Errors
     /// What is wrong with it, in a few words.
     pub fn read(line: &[u8]) -> Result<Self, String> {
-        canonical::check(line).map_err(|error| format!("the head is not canonical: {error}"))?;
-        let head: Self = serde_json::from_slice(line).map_err(|error| format!("not a head: {error}"))?;
-        match () {
-            () if head.form != FORM => Err(format!("form {} is not {FORM}", head.form)),
-            // Serde takes a list for a struct.
-            () if head.to_line().strip_suffix('\n').map(str::as_bytes) != Some(line) => {
-                Err("the selection is not an object".into())
-            }
-            () => Ok(head),
-        }
+        let text = canonical::utf8(line).map_err(|error| format!("the head is not canonical: {error}"))?;
+        let head: Self =
+            typed::read(text).map_err(|misread| told(&misread, "the head is not canonical", "not a head"))?;
+        if head.form == FORM { Ok(head) } else { Err(format!("form {} is not {FORM}", head.form)) }
     }
 }
 
@@ -132,41 +128,45 @@ impl<'a> Line<'a> {
     /// # Errors
     /// What is wrong with it, in a few words.
     pub fn read(line: &'a [u8]) -> Result<Self, String> {
-        std::str::from_utf8(line).map_err(|_| "the line is not UTF-8".to_owned())?;
-        if line.starts_with(ENTRY) { read_shown(line).map(Self::Entry) } else { read_folded(line).map(Self::Folded) }
+        let text = std::str::from_utf8(line).map_err(|_| "the line is not UTF-8".to_owned())?;
+        if text.starts_with(ENTRY) { read_shown(text) } else { read_folded(text).map(Self::Folded) }
     }
 }
 
-fn read_shown(line: &[u8]) -> Result<Shown<'_>, String> {
-    let end =
-        canonical::object_end(line, ENTRY.len()).map_err(|error| format!("the line is not canonical: {error}"))?;
+/// What is wrong with a line, by what it breaks.
+fn told(misread: &Misread, form: &str, shape: &str) -> String {
+    match misread {
+        Misread::Form(_) => format!("{form}: {misread}"),
+        Misread::Shape(_) => format!("{shape}: {misread}"),
+    }
+}
+
+fn read_shown(line: &str) -> Result<Line<'_>, String> {
+    let (read, end) =
+        Entry::read_at(line, ENTRY.len()).map_err(|error| format!("the line is not canonical: {error}"))?;
     let (front, rest) = line.split_at(end);
-    let entry = front.get(ENTRY.len()..).unwrap_or_default();
+    let entry = front.as_bytes().get(ENTRY.len()..).unwrap_or_default();
     let (index, rest) = number(rest.strip_prefix(INDEX).ok_or("no index behind the entry")?).ok_or("no whole index")?;
     let rest = rest.strip_prefix(LEAF).ok_or("no leaf hash behind the index")?;
     let (leaf, rest) = rest.split_at_checked(HASH_CHARACTERS).ok_or("the leaf hash is cut short")?;
-    let leaf = std::str::from_utf8(leaf).ok().and_then(|leaf| Hash::parse(leaf).ok()).ok_or("not a leaf hash")?;
-    let openings = if rest == b"\"}" { Vec::new() } else { read_openings(rest)? };
-    Ok(Shown { entry, index, leaf, openings })
+    let leaf = Hash::parse(leaf).map_err(|_| "not a leaf hash")?;
+    let openings = if rest == "\"}" { Vec::new() } else { read_openings(rest)? };
+    Ok(Line::Entry(Shown { entry, index, leaf, openings }, read))
 }
 
-fn read_openings(rest: &[u8]) -> Result<Vec<Disclosed>, String> {
-    let inside = rest.strip_prefix(b"\",").ok_or("something else than openings behind the leaf hash")?;
-    let object = [b"{", inside].concat();
+fn read_openings(rest: &str) -> Result<Vec<Disclosed>, String> {
+    let inside = rest.strip_prefix("\",").ok_or("something else than openings behind the leaf hash")?;
+    let object = format!("{{{inside}");
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Openings {
         openings: Vec<Disclosed>,
     }
-    canonical::check(&object).map_err(|error| format!("the openings are not canonical: {error}"))?;
-    let Openings { openings } = serde_json::from_slice(&object).map_err(|error| format!("no openings: {error}"))?;
+    let Openings { openings } =
+        typed::read(&object).map_err(|misread| told(&misread, "the openings are not canonical", "no openings"))?;
     let fields_ascend = openings.is_sorted_by(|one, next| one.field < next.field);
     let salts_are_whole = openings.iter().all(|opening| opening.salt_bytes().is_some());
-    // Serde takes a list for a struct.
-    let written = serde_json::to_vec(&openings).unwrap_or_default();
-    let as_written = object.strip_prefix(b"{\"openings\":") == Some([written.as_slice(), b"}"].concat().as_slice());
     match () {
-        () if !as_written => Err("an opening is not an object".into()),
         () if openings.is_empty() => Err("an empty list of openings is left out".into()),
         () if !fields_ascend => Err("the openings are out of order".into()),
         () if !salts_are_whole => Err("a salt is not 32 bytes of padded base64".into()),
@@ -174,10 +174,9 @@ fn read_openings(rest: &[u8]) -> Result<Vec<Disclosed>, String> {
     }
 }
 
-fn read_folded(line: &[u8]) -> Result<Subtree, String> {
-    canonical::check(line).map_err(|error| format!("the line is not canonical: {error}"))?;
-    let folded: Folded<'_> =
-        serde_json::from_slice(line).map_err(|error| format!("neither entry nor subtree: {error}"))?;
+fn read_folded(line: &str) -> Result<Subtree, String> {
+    let folded: Folded<'_> = typed::read(line)
+        .map_err(|misread| told(&misread, "the line is not canonical", "neither entry nor subtree"))?;
     let root = Hash::parse(folded.hash).map_err(|error| error.to_string())?;
     // A number of leaves that is no power of two belongs nowhere: see `Peaks::push_subtree`.
     let height = if folded.leaves.is_power_of_two() { folded.leaves.trailing_zeros() as u8 } else { u8::MAX };
@@ -185,11 +184,12 @@ fn read_folded(line: &[u8]) -> Result<Subtree, String> {
 }
 
 /// A canonical whole number at the beginning.
-fn number(bytes: &[u8]) -> Option<(u64, &[u8])> {
-    let digits = bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let (digits, rest) = bytes.split_at(digits);
-    let number: u64 = std::str::from_utf8(digits).ok()?.parse().ok()?;
-    (number <= NUMBER_MAX && number.to_string().as_bytes() == digits).then_some((number, rest))
+fn number(text: &str) -> Option<(u64, &str)> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (digits, rest) = text.split_at_checked(digits)?;
+    let number: u64 = digits.parse().ok()?;
+    let is_shortest = digits == "0" || !digits.starts_with('0');
+    (number <= NUMBER_MAX && is_shortest).then_some((number, rest))
 }
 
 impl Shown<'_> {
@@ -197,7 +197,15 @@ impl Shown<'_> {
     #[must_use]
     pub fn to_line(&self) -> Vec<u8> {
         let index = self.index.to_string();
-        let mut line = [ENTRY, self.entry, INDEX, index.as_bytes(), LEAF, self.leaf.to_string().as_bytes()].concat();
+        let mut line = [
+            ENTRY.as_bytes(),
+            self.entry,
+            INDEX.as_bytes(),
+            index.as_bytes(),
+            LEAF.as_bytes(),
+            self.leaf.to_string().as_bytes(),
+        ]
+        .concat();
         line.extend_from_slice(b"\"");
         if !self.openings.is_empty() {
             line.extend_from_slice(b",\"openings\":");
@@ -232,8 +240,8 @@ impl Disclosed {
     }
 }
 
-const ENTRY: &[u8] = b"{\"entry\":";
-const INDEX: &[u8] = b",\"index\":";
-const LEAF: &[u8] = b",\"leaf\":\"";
+const ENTRY: &str = "{\"entry\":";
+const INDEX: &str = ",\"index\":";
+const LEAF: &str = ",\"leaf\":\"";
 const HASH_CHARACTERS: usize = 44;
 const NUMBER_MAX: u64 = (1 << 53) - 1;

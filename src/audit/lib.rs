@@ -12,4 +12,4 @@ pub mod trace;
 mod verify;
 
 pub use report::{Complaint, Ends, Report};
-pub use verify::{verify, verify_receipt};
+pub use verify::{Block, Blocks, Prepared, Verifier, prepare, verify, verify_receipt};

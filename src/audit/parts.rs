@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 type Numbers = [u64; Type::ALL.len()];
 
 /// What is known of the log at some place between its entries.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Parts {
     selection: Option<Selection>,
     time: Time,

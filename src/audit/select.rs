@@ -25,6 +25,16 @@ impl Selector {
         Self { selection, tasks: chosen.into_iter().chain(task_of_lease).collect(), leases: BTreeSet::new() }
     }
 
+    /// Takes note of an entry before the stretch: what began there may go on in it. What is settled there
+    /// is forgotten, so memory does not grow with the past.
+    pub fn passes(&mut self, entry: &Entry) {
+        self.learn(&entry.body);
+        let settled = matches!(entry.body.kind(), Type::LeaseNotIssued | Type::LeaseRevoked | Type::LeaseExpired);
+        if let Some(lease) = entry.body.lease().filter(|_| settled) {
+            self.leases.remove(&lease);
+        }
+    }
+
     /// Whether the entry is shown: what is counted to be complete, always; what belongs to no task or
     /// lease (the log's own life, the estate, readings), always; else what concerns the choice.
     pub fn shows(&mut self, entry: &Entry) -> bool {
@@ -40,7 +50,9 @@ impl Selector {
         }
     }
 
-    fn is_period_only(&self) -> bool {
+    /// Whether everything is shown, so that nothing before the stretch is of interest.
+    #[must_use]
+    pub fn is_period_only(&self) -> bool {
         let Selection { agent, credential, lease, task, from: _, to: _ } = &self.selection;
         [agent, credential, lease, task].iter().all(|chosen| chosen.is_none())
     }

@@ -2,7 +2,13 @@
 //! the entry, its openings, the laws; at the end the root. What is told first is where a log departs
 //! from what was signed. docs/evidence-format.md gives the order to whoever writes another verifier.
 
-use super::bundle::{Disclosed, Head, Line, Selection, Shown};
+mod blocks;
+mod prepare;
+
+pub use blocks::{Block, Blocks};
+pub use prepare::{Prepared, prepare};
+
+use super::bundle::{Disclosed, Head, Selection};
 use super::parts::{COMPLETE, Parts};
 use super::report::Report;
 use domain::base::Digest;
@@ -10,7 +16,8 @@ use domain::entry::bodies::lease::Assurance;
 use domain::entry::body::Type;
 use domain::entry::{Body, Commitment, Entry};
 use domain::state::{Broken, State};
-use std::io::BufRead;
+use prepare::{Entered, Found};
+use std::io::Read;
 use tlog::checkpoint::Checkpoint;
 use tlog::leaf_hash;
 use tlog::peaks::{Peaks, Subtree};
@@ -20,11 +27,14 @@ use tlog::receipt::Receipt;
 
 /// Most complaints that are kept; a log with more is no log.
 const COMPLAINTS_MAX: usize = 100;
-/// No line is longer: an entry, its openings, and what stands around them.
-const LINE_BYTES_MAX: u64 = 1 << 20;
 
-struct Verification {
+/// Judges prepared lines, in the order of the bundle. The steps of [`verify`], for whoever has more than one
+/// core to prepare lines on.
+#[derive(Debug, Clone)]
+pub struct Verifier {
     report: Report,
+    /// What follows cannot be placed, or is too much: nothing more is taken.
+    stopped: bool,
     peaks: Peaks,
     signed: Option<Checkpoint>,
     selection: Option<Selection>,
@@ -33,6 +43,7 @@ struct Verification {
 }
 
 /// Which laws the entries are held against.
+#[derive(Debug, Clone)]
 enum Laws {
     /// Nothing is folded away so far: the fold of the state, the server's own.
     Whole(Box<State>),
@@ -42,44 +53,20 @@ enum Laws {
     Off,
 }
 
-/// What became of the reading.
-enum Reading {
-    GoesOn,
-    Stops,
-}
-
 /// Verifies a bundle against the log's key, or a policy with its witnesses. Never fails: what cannot be
 /// read is a complaint.
-pub fn verify(mut bundle: impl BufRead, trusted: impl Into<Policy>) -> Report {
-    let mut it = Verification::new();
-    let mut line = Vec::new();
-    let head = read_line(&mut bundle, &mut line).and_then(|more| if more { Ok(()) } else { Err("no head".into()) });
-    match head.and_then(|()| Head::read(&line)) {
-        Ok(head) => it.head(head, &trusted.into()),
-        Err(why) => {
-            it.report.complain(None, "bundle", why);
-            return it.report;
+pub fn verify(bundle: impl Read, trusted: impl Into<Policy>) -> Report {
+    let mut blocks = Blocks::new(bundle);
+    let (mut verifier, first) = match Verifier::begin(&mut blocks, trusted) {
+        Ok(begun) => begun,
+        Err(report) => return *report,
+    };
+    for block in std::iter::once(first).chain(blocks) {
+        if !verifier.take(prepare(block.lines())) || !verifier.go_on(block) {
+            break;
         }
     }
-    if let Reading::Stops = it.lines(bundle, line) {
-        it.count_up();
-        return it.report;
-    }
-    it.end();
-    it.report
-}
-
-/// The next line without its line feed; `false` at the end.
-fn read_line(bundle: &mut impl BufRead, line: &mut Vec<u8>) -> Result<bool, String> {
-    line.clear();
-    let read =
-        std::io::Read::take(bundle, LINE_BYTES_MAX).read_until(b'\n', line).map_err(|error| error.to_string())?;
-    match line.pop() {
-        None => Ok(false),
-        Some(b'\n') => Ok(true),
-        Some(_) if read as u64 == LINE_BYTES_MAX => Err("the line is too long".into()),
-        Some(_) => Err("the last line is not whole".into()),
-    }
+    verifier.finish()
 }
 
 /// Verifies a receipt: that `entry` stands in a log that `key` signed, and its openings.
@@ -137,15 +124,31 @@ fn refused(mut report: Report, index: Option<u64>, law: &str, error: &dyn std::e
     report
 }
 
-impl Verification {
-    fn new() -> Self {
-        Self {
+impl Verifier {
+    /// Reads the head, and the first lines behind it.
+    ///
+    /// # Errors
+    /// The report, if there is no head.
+    pub fn begin<R: Read>(blocks: &mut Blocks<R>, trusted: impl Into<Policy>) -> Result<(Self, Block), Box<Report>> {
+        let mut it = Self {
             report: Report { whole: true, ..Report::default() },
+            stopped: false,
             peaks: Peaks::default(),
             signed: None,
             selection: None,
-            laws: Laws::Whole(Box::default()),
+            laws: Laws::Whole(Box::new(State::judging())),
             types: [0; Type::ALL.len()],
+        };
+        let mut first = blocks.next().unwrap_or_default();
+        match first.first_line().and_then(|line| Head::read(&line)) {
+            Ok(head) => {
+                it.head(head, &trusted.into());
+                Ok((it, first))
+            }
+            Err(why) => {
+                it.stop(None, "bundle", why);
+                Err(Box::new(it.report))
+            }
         }
     }
 
@@ -155,36 +158,63 @@ impl Verification {
         self.signed = believe(&mut self.report, &head.checkpoint, policy);
     }
 
+    /// Takes the next lines; `false` once no more need to be prepared.
+    pub fn take(&mut self, lines: impl IntoIterator<Item = Prepared>) -> bool {
+        for Prepared(line) in lines {
+            if self.stopped {
+                break;
+            }
+            self.line(line);
+        }
+        !self.stopped
+    }
+
+    /// The lines of this block are taken; `false` if nothing follows on them that could be read.
+    pub fn go_on(&mut self, block: Block) -> bool {
+        if let Some(why) = block.broken.filter(|_| !self.stopped) {
+            self.stop(Some(self.peaks.size()), "bundle", why);
+        }
+        !self.stopped
+    }
+
+    /// What was found so far.
+    #[must_use]
+    pub fn so_far(&self) -> &Report {
+        &self.report
+    }
+
+    /// What was found.
+    #[must_use]
+    pub fn finish(mut self) -> Report {
+        self.count_up();
+        if !self.stopped {
+            self.end();
+        }
+        self.report
+    }
+
     /// What cannot be placed ends the reading: nothing behind it can be placed either.
-    fn lines(&mut self, mut bundle: impl BufRead, mut line: Vec<u8>) -> Reading {
-        loop {
-            let place = Some(self.peaks.size());
-            let taken = match read_line(&mut bundle, &mut line) {
-                Ok(false) => return Reading::GoesOn,
-                Ok(true) => Line::read(&line).map_err(|why| ("bundle", why)).and_then(|line| self.line(&line)),
-                Err(why) => Err(("bundle", why)),
-            };
-            if let Err((law, why)) = taken {
-                self.report.complain(place, law, why);
-                return Reading::Stops;
+    fn line(&mut self, line: Found) {
+        let place = self.peaks.size();
+        let taken = match line {
+            Found::Entry(entered) if entered.index == place => {
+                self.entry(entered);
+                Ok(())
             }
-            if self.report.complaints.len() >= COMPLAINTS_MAX {
-                self.report.complain(None, "bundle", "and more: the rest was not looked at");
-                return Reading::Stops;
-            }
+            Found::Entry(entered) => Err(("order", format!("entry {} stands where entry {place} must", entered.index))),
+            Found::Folded(subtree) => self.folded(&subtree),
+            Found::Nothing(why) => Err(("bundle", why)),
+        };
+        if let Err((law, why)) = taken {
+            self.stop(Some(place), law, why);
+        } else if self.report.complaints.len() >= COMPLAINTS_MAX {
+            self.stop(None, "bundle", "and more: the rest was not looked at".into());
         }
     }
 
-    fn line(&mut self, line: &Line<'_>) -> Result<(), (&'static str, String)> {
-        let place = self.peaks.size();
-        match line {
-            Line::Entry(shown) if shown.index == place => {
-                self.entry(shown);
-                Ok(())
-            }
-            Line::Entry(shown) => Err(("order", format!("entry {} stands where entry {place} must", shown.index))),
-            Line::Folded(subtree) => self.folded(subtree),
-        }
+    fn stop(&mut self, place: Option<u64>, law: &str, why: String) {
+        self.report.complain(place, law, why);
+        self.stopped = true;
     }
 
     fn folded(&mut self, subtree: &Subtree) -> Result<(), (&'static str, String)> {
@@ -201,11 +231,11 @@ impl Verification {
         Ok(())
     }
 
-    fn entry(&mut self, shown: &Shown<'_>) {
-        let (index, leaf) = (self.peaks.size(), leaf_hash(shown.entry));
+    fn entry(&mut self, entered: Entered) {
+        let Entered { index, leaf, as_stated, read, openings } = entered;
         self.peaks.push(leaf);
         self.report.shown += 1;
-        if leaf != shown.leaf {
+        if !as_stated {
             self.laws = Laws::Off;
             self.report.complain(
                 Some(index),
@@ -213,7 +243,7 @@ impl Verification {
                 "the entry is not the one of which the line states the leaf hash",
             );
         }
-        let entry = match Entry::read_canonical(shown.entry) {
+        let entry = match read {
             Ok(entry) => entry,
             Err(error) => {
                 self.laws = Laws::Off;
@@ -224,7 +254,7 @@ impl Verification {
             *count += 1;
         }
         count(&mut self.report, &entry.body);
-        check_openings(&mut self.report, Some(index), &entry, &shown.openings);
+        check_openings(&mut self.report, Some(index), &entry, &openings);
         let judged = match &mut self.laws {
             Laws::Whole(state) => state.apply(&entry, Digest::from_bytes(*leaf.as_bytes())),
             Laws::Parts(parts) => parts.follow(index, &entry),
@@ -248,7 +278,6 @@ impl Verification {
     }
 
     fn end(&mut self) {
-        self.count_up();
         self.root();
         match std::mem::replace(&mut self.laws, Laws::Off) {
             Laws::Whole(state) => self.end_of_whole(&state),

@@ -29,7 +29,7 @@ mod view;
 pub use complaint::{Complaint, explain};
 pub use globals::{Globals, Target};
 pub use terminal::{Interruption, SignalSource, Terminal};
-pub use verify::show as show_report;
+pub use verify::{show as show_report, verify_on_all_cores};
 
 use async_trait::async_trait;
 use broker::Broker;

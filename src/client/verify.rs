@@ -1,10 +1,14 @@
 //! `leasehold evidence verify`: offline, with nothing but a file and the log's public key.
 
+mod cores;
+
+pub use cores::verify_on_all_cores;
+
 use super::complaint::{Complaint, Result};
 use super::evidence::VerifyArgs;
 use super::terminal::Terminal;
 use audit::bundle::Disclosed;
-use audit::{Report, verify, verify_receipt};
+use audit::{Report, verify_receipt};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader};
@@ -37,7 +41,7 @@ pub(super) fn run(args: &VerifyArgs, terminal: &mut Terminal) -> Result<u8> {
     let refuse = |error| Complaint::file("read", &args.file, &error, "name a file that you may read");
     let mut file = BufReader::new(File::open(&args.file).map_err(refuse)?);
     let report = if file.fill_buf().map_err(refuse)?.starts_with(BUNDLE_BEGINS) {
-        verify(file, &policy)
+        verify_on_all_cores(file, &policy)
     } else {
         receipt(&read(&args.file)?, &policy)?
     };

@@ -10,7 +10,6 @@ pub mod body;
 pub mod canonical;
 pub mod commitment;
 pub mod mention;
-mod object;
 mod read;
 
 pub use actor::Actor;
@@ -19,6 +18,7 @@ pub use commitment::{Commitment, Opening};
 pub use mention::Mention;
 
 use crate::base::{Digest, Time};
+use canonical::typed::{self, Misread};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -58,14 +58,14 @@ pub struct Entry {
 }
 
 /// Why bytes are not an entry.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotAnEntry {
     /// Not in canonical form, or not JSON at all.
     #[error("not canonical JSON: {0}")]
     NotCanonical(#[from] canonical::NotCanonical),
     /// Canonical, but not of an entry's shape.
     #[error("not an entry: {0}")]
-    Shape(#[from] serde_json::Error),
+    Shape(String),
     /// A version or type that this program does not know.
     #[error("unknown entry: version {version}, type {kind}")]
     Unknown {
@@ -117,28 +117,32 @@ impl Entry {
         if bytes.len() > BYTES_MAX {
             return Err(NotAnEntry::TooLong);
         }
-        canonical::check(bytes)?;
-        Self::read_canonical(bytes)
+        Self::from_read(typed::read(canonical::utf8(bytes)?)).map(|read| *read)
     }
 
-    /// Reads bytes that are known to be canonical.
+    /// Reads the entry that begins at `start` and says where it ends.
     ///
     /// # Errors
-    /// As [`Entry::read`].
-    pub fn read_canonical(bytes: &[u8]) -> Result<Self, NotAnEntry> {
-        if bytes.len() > BYTES_MAX {
-            return Err(NotAnEntry::TooLong);
-        }
-        let read::Read { actor, cause, commitments, request, time, kind, version, body } =
-            serde_json::from_slice(bytes)?;
+    /// [`canonical::NotCanonical`] if no canonical object stands there; within it, why that is no entry.
+    pub fn read_at(
+        text: &str,
+        start: usize,
+    ) -> Result<(Result<Box<Self>, NotAnEntry>, usize), canonical::NotCanonical> {
+        let (read, end) = typed::read_at(text, start)?;
+        let fits = end - start <= BYTES_MAX;
+        Ok((if fits { Self::from_read(read) } else { Err(NotAnEntry::TooLong) }, end))
+    }
+
+    fn from_read(read: Result<read::Read<'_>, Misread>) -> Result<Box<Self>, NotAnEntry> {
+        let read::Read { actor, cause, commitments, request, time, kind, version, body } = read?;
         match body {
-            Some(body) => Ok(Self { actor, cause, commitments, request, time, body }),
+            Some(body) => Ok(Box::new(Self { actor, cause, commitments, request, time, body })),
             None => Err(NotAnEntry::Unknown { version, kind: kind.to_owned() }),
         }
     }
 
-    fn write_what<W: Serialize>(&self, r#type: &'static str, what: &W) -> Result<Vec<u8>, serde_json::Error> {
-        serde_json::to_vec(&Written {
+    fn write_what<W: Serialize>(&self, r#type: &'static str, what: &W) -> Result<Vec<u8>, NotAnEntry> {
+        let written = Written {
             actor: &self.actor,
             cause: self.cause,
             commitments: &self.commitments,
@@ -147,7 +151,17 @@ impl Entry {
             r#type,
             v: VERSION,
             what,
-        })
+        };
+        serde_json::to_vec(&written).map_err(|error| NotAnEntry::Shape(error.to_string()))
+    }
+}
+
+impl From<Misread> for NotAnEntry {
+    fn from(misread: Misread) -> Self {
+        match misread {
+            Misread::Form(form) => Self::NotCanonical(form),
+            Misread::Shape(why) => Self::Shape(why),
+        }
     }
 }
 

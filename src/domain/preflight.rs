@@ -2,7 +2,8 @@
 //! (design/vault.md), with the exact command that mends each trouble.
 //!
 //! Pure: an adapter reads the facts into a [`Survey`], [`examine`] judges them against the estate.
-//! The broker's own side is judged by [`examine_broker`]. A fact that could not be read is a finding
+//! The broker's own side is judged by [`examine_broker`], its witnesses and its public log by
+//! [`examine_witnesses`] and [`examine_public_log`]. A fact that could not be read is a finding
 //! too, never a pass in silence.
 
 mod broker;
@@ -12,19 +13,23 @@ mod database;
 mod inputs;
 mod login;
 mod policies;
+mod public_log;
 mod server;
 mod statements;
 mod survey;
 mod tokens;
+mod witnesses;
 
 pub use broker::{BrokerExpected, BrokerSurvey, examine_broker};
 pub use check::{CHECKS, Finding, Severity};
 pub use inputs::{examine_reach, examine_text};
+pub use public_log::{PublicLogSeen, examine_public_log};
 pub use statements::REVOCATION_STATEMENTS;
 pub use survey::{
     AuditDevice, ConnectionDetails, CrlConfig, DatabaseConnection, DatabaseRole, DatabaseSurvey, JwtConfig, JwtRole,
     KvMount, PkiRole, PkiSurvey, Seen, ServerState, Survey, TokenRole,
 };
+pub use witnesses::{Stance, WitnessSurvey, examine_witnesses};
 
 use crate::base::{Name, SpiffeId};
 use crate::estate::{Credential, Estate, Kind};

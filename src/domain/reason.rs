@@ -99,7 +99,7 @@ reasons! {
     AgentWithoutOwner "AGENT_WITHOUT_OWNER" PermissionDenied 0 "ask an operator to give the agent an owner team with at least one member"
     CredentialWithoutOwner "CREDENTIAL_WITHOUT_OWNER" PermissionDenied 0 "ask an operator to give the credential an owner team: nobody can approve its use"
     CredentialNotAllowed "CREDENTIAL_NOT_ALLOWED" PermissionDenied 0 "request a task whose scope holds this credential"
-    SelfApproval "SELF_APPROVAL" PermissionDenied 0 "ask another member of the owner team: nobody decides on their own request"
+    SelfApproval "SELF_APPROVAL" PermissionDenied 0 "ask another person who may decide on it: nobody decides on their own request"
     NotAnApprover "NOT_AN_APPROVER" PermissionDenied 0 "ask a member of the credential's owner team"
     JwtNotEnough "JWT_NOT_ENOUGH" PermissionDenied 0 "present an X.509-SVID: a JWT-SVID alone does not suffice for this"
     TtlTooShort "TTL_TOO_SHORT" PermissionDenied 0 "request a new task, or fetch a fresh SVID: less than the shortest useful life is left"

@@ -63,6 +63,8 @@ pub struct State {
     pub erasures: OrdMap<u64, erasure::Pending>,
     /// Leases whose end is not proven within its bound.
     pub unproven: OrdSet<LeaseId>,
+    /// Set where the log is only judged: see [`State::judging`].
+    pub(in crate::state) judges_only: bool,
     pub(in crate::state) group: Option<Group>,
     pub(in crate::state) bound: OrdSet<(TaskId, Digest)>,
     pub(in crate::state) aging: OrdSet<(Time, Digest)>,
@@ -99,6 +101,13 @@ impl Broken {
 }
 
 impl State {
+    /// The state before the first entry, for a fold that only judges a log. It keeps what the laws look at;
+    /// what only decisions look at (duties, repeats, the pace of agents) it does without.
+    #[must_use]
+    pub fn judging() -> Self {
+        Self { judges_only: true, ..Self::default() }
+    }
+
     /// Judges a command. No entries follow from a repeat or from a denial.
     ///
     /// # Errors

@@ -12,6 +12,7 @@ pub trait Keepsake: Send + Sync {
     fn recall(&self) -> Result<Option<String>, Fault>;
 
     /// Replaces the text, as a whole or not at all. On `Ok` the new text is on stable storage; after a
-    /// fault it is the old one or the new one.
+    /// fault it is the old one or the new one. `Transient` if that may pass by itself, such as a full
+    /// disk; room is taken as long as there is any.
     fn keep(&self, text: &str) -> Result<(), Fault>;
 }

@@ -5,6 +5,9 @@ use super::fault::Fault;
 /// Bytes under names, beside the log. Nothing that only lives here may matter: whoever can write there
 /// can bring back older bytes or take them away, so what is read is verified by its reader.
 ///
+/// No [`Keepsake`](super::Keepsake), although both are replaced as a whole: what is kept there has no
+/// second source, so it is written into the last room of a disk, where a shelf takes nothing.
+///
 /// Every call blocks until it is done: make them where blocking is allowed.
 pub trait Shelf: Send + Sync {
     /// What was last put under this name; `None` if nothing was. More than `bytes_max` bytes are a

@@ -1,13 +1,13 @@
-//! Erasing openings: finds out what an entry is about, so that nothing goes that is still needed, and
-//! lets the journal decide. The store forgets them in the transaction of `evidence.erased`.
+//! Erasing openings: lets the journal say whether the caller may ask at all, finds out what the entry is
+//! about, so that nothing goes that is still needed, and lets the journal decide. The store forgets them
+//! in the transaction of `evidence.erased`.
 
 use super::World;
 use super::commit::Openings;
 use super::publish;
-use domain::base::{LeaseId, TaskId};
-use domain::entry::{Entry, Opening, RequestMark};
+use domain::entry::{Entry, RequestMark};
 use domain::reason::{Denial, Reason};
-use domain::state::command::{Caller, EraseOpening};
+use domain::state::command::{Caller, Concerns, EraseOpening};
 use domain::state::{Ask, Command, Reply};
 
 /// What is to be erased, typed and bounded.
@@ -24,43 +24,40 @@ pub struct Erasure {
 /// From an entry to the one that names its task: a lease's own intent is its cause, or the cause of that.
 const HOPS_MAX: usize = 8;
 
-/// Asks for an erasure, or agrees to one; `true` once the openings are gone.
+/// Asks for an erasure, or agrees to one; `true` once the openings are gone. Nothing is looked up for a
+/// caller whom the journal turns down, and nothing is recorded that was not looked up.
 ///
 /// # Errors
 /// The [`Denial`] of the decision; `FIELD_INVALID` for a field that the entry does not commit to.
 pub async fn erase(world: &World, caller: Caller, mark: RequestMark, erasure: Erasure) -> Result<bool, Denial> {
-    let (task, lease) = concerned(world, &erasure).await?;
-    let (ask, openings) = with_commitment(world, erasure, (task, lease));
-    let durable = world.journal.propose(Command::Ask { caller, mark, ask: Ask::EraseOpening(ask) }, openings).await?;
-    match durable.reply {
-        Reply::Erasure { done } => Ok(done),
-        _ => Err(Denial::new(Reason::Internal, "the writer told of no erasure")),
+    if let Some(done) = propose(world, &caller, mark, &erasure, None).await? {
+        return Ok(done);
+    }
+    let concerns = concerned(world, &erasure).await?;
+    let done = propose(world, &caller, mark, &erasure, Some(concerns)).await?;
+    done.ok_or_else(|| Denial::new(Reason::Internal, "the writer told of no erasure"))
+}
+
+/// `None` if nothing was recorded because nothing was looked up yet.
+async fn propose(
+    world: &World,
+    caller: &Caller,
+    mark: RequestMark,
+    erasure: &Erasure,
+    concerns: Option<Concerns>,
+) -> Result<Option<bool>, Denial> {
+    let mut openings = Openings::of(&*world.entropy, "evidence.erasure_requested");
+    let justification = erasure.justification.clone().map(|text| openings.commit("justification", text));
+    let ask = EraseOpening { index: erasure.index, fields: erasure.fields.clone(), concerns, justification };
+    let command = Command::Ask { caller: caller.clone(), mark, ask: Ask::EraseOpening(ask) };
+    match world.journal.propose(command, openings.into_made()).await?.reply {
+        Reply::Erasure { done } => Ok(Some(done)),
+        _ => Ok(None),
     }
 }
 
-/// Lets the journal turn down, and record, a caller whose role is not enough; nothing is looked up.
-///
-/// # Errors
-/// The [`Denial`].
-pub async fn turn_down(world: &World, caller: Caller, mark: RequestMark, erasure: Erasure) -> Result<bool, Denial> {
-    let (ask, openings) = with_commitment(world, erasure, (None, None));
-    world.journal.propose(Command::Ask { caller, mark, ask: Ask::EraseOpening(ask) }, openings).await?;
-    Err(Denial::not_found())
-}
-
-fn with_commitment(
-    world: &World,
-    erasure: Erasure,
-    (task, lease): (Option<TaskId>, Option<LeaseId>),
-) -> (EraseOpening, Vec<Opening>) {
-    let mut openings = Openings::of(&*world.entropy, "evidence.erasure_requested");
-    let justification = erasure.justification.map(|text| openings.commit("justification", text));
-    let Erasure { index, fields, .. } = erasure;
-    (EraseOpening { index, fields, task, lease, justification }, openings.into_made())
-}
-
 /// The task and the lease that the entry is about.
-async fn concerned(world: &World, erasure: &Erasure) -> Result<(Option<TaskId>, Option<LeaseId>), Denial> {
+async fn concerned(world: &World, erasure: &Erasure) -> Result<Concerns, Denial> {
     let mut entry = read(world, erasure.index).await?;
     if let Some(field) = erasure.fields.iter().find(|field| !entry.commitments.contains_key(*field)) {
         let known: Vec<_> = entry.commitments.keys().map(String::as_str).collect();
@@ -70,12 +67,12 @@ async fn concerned(world: &World, erasure: &Erasure) -> Result<(Option<TaskId>, 
     let lease = entry.body.lease();
     for _ in 0..HOPS_MAX {
         match (entry.body.task(), entry.cause) {
-            (Some(task), _) => return Ok((Some(task), lease)),
+            (Some(task), _) => return Ok(Concerns { task: Some(task), lease }),
             (None, Some(cause)) if lease.is_some() => entry = read(world, cause).await?,
             (None, _) => break,
         }
     }
-    Ok((None, lease))
+    Ok(Concerns { task: None, lease })
 }
 
 async fn read(world: &World, index: u64) -> Result<Entry, Denial> {

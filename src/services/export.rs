@@ -8,10 +8,11 @@ use super::{publish, receipt};
 pub use audit::bundle::Selection;
 use audit::bundle::{Disclosed, Head, Shown, folded_line};
 use audit::select::Selector;
-use domain::base::{TaskId, Time};
+use domain::base::{Span, TaskId, Time};
 use domain::entry::body::Type;
 use domain::entry::{Body, Entry};
 use domain::reason::{Denial, Reason};
+use domain::state::limits;
 use ports::StoredEntry;
 use std::ops::Range;
 use std::sync::Arc;
@@ -48,6 +49,10 @@ pub struct Export {
 /// How long a bundle waits for its checkpoint to be cosigned, where witnesses are at work.
 const COSIGNED_WITHIN: Duration = Duration::from_secs(4);
 const LOOK_INTERVAL: Duration = Duration::from_millis(100);
+/// From the request of a task until it ends, at the most: it waits for its approval, that for its start,
+/// and it has its window. A lease that outlives it is one that could not be proven gone.
+const LIFE_MAX: Span =
+    Span::from_seconds(limits::PENDING_MAX.seconds() + limits::APPROVAL_MAX.seconds() + limits::WINDOW_SECONDS_MAX);
 /// Bytes of a piece: it is given out once it is that long.
 const PIECE_BYTES: usize = 128 * 1024;
 /// No entry is added to a piece of so many: with the last one it stays below what a client of gRPC takes,
@@ -81,8 +86,17 @@ impl Export {
             // So far it is proven that nothing was left out; the log may have gone on since.
             selection.to = until.map_or(selection.to, |until| Some(until.to_string()));
             it.head = it.head.map(|head| Head { selection: Some(selection.clone()), ..head });
-            let task = it.task_of(selection.lease.as_deref()).await?;
-            it.selector = Some(Selector::new(selection, task));
+            let past = it.past().await?;
+            let task = it.task_of(selection.lease.as_deref(), past.start).await?;
+            let mut selector = Selector::new(selection, task);
+            if !selector.is_period_only() {
+                let passes = |entry: Entry| {
+                    selector.passes(&entry);
+                    None::<()>
+                };
+                it.search(past, passes).await?;
+            }
+            it.selector = Some(selector);
         }
         Ok(it)
     }
@@ -217,22 +231,41 @@ impl Export {
         Ok(found)
     }
 
+    /// What stands before the stretch and may go on in it: as much as a task can live.
+    async fn past(&self) -> Result<Range<u64>, Denial> {
+        let first = publish::page(&self.world, self.range.start, 1).await?;
+        let time = first.first().map(publish::entry).transpose()?.map_or(Time::default(), |entry| entry.time);
+        Ok(self.first_since(time.minus(LIFE_MAX)).await?..self.range.start)
+    }
+
     /// The task of a lease: its approvals stand before the entry that names both.
-    async fn task_of(&self, lease: Option<&str>) -> Result<Option<TaskId>, Denial> {
+    async fn task_of(&self, lease: Option<&str>, from: u64) -> Result<Option<TaskId>, Denial> {
         let Some(lease) = lease else { return Ok(None) };
-        let mut next = self.range.start;
-        while next < self.range.end {
-            let page = publish::page(&self.world, next, publish::PAGE).await?;
+        let intended = |entry: Entry| match entry.body {
+            Body::LeaseIntended(body) if body.lease.to_string() == lease => Some(body.task),
+            _ => None,
+        };
+        self.search(from..self.range.end, intended).await?.map(Some).ok_or_else(Denial::not_found)
+    }
+
+    /// Reads on until something is found.
+    async fn search<T: Send>(
+        &self,
+        mut range: Range<u64>,
+        mut find: impl FnMut(Entry) -> Option<T> + Send,
+    ) -> Result<Option<T>, Denial> {
+        while !range.is_empty() {
+            let limit = u32::try_from(range.end - range.start).unwrap_or(u32::MAX);
+            let page = publish::page(&self.world, range.start, limit).await?;
             let Some(last) = page.last() else { break };
-            next = last.index + 1;
+            range.start = last.index + 1;
             for stored in &page {
-                match publish::entry(stored)?.body {
-                    Body::LeaseIntended(body) if body.lease.to_string() == lease => return Ok(Some(body.task)),
-                    _ => {}
+                if let Some(found) = find(publish::entry(stored)?) {
+                    return Ok(Some(found));
                 }
             }
         }
-        Err(Denial::not_found())
+        Ok(None)
     }
 }
 

@@ -2,7 +2,8 @@
 //! and publishes the checkpoint once there are enough.
 //!
 //! A witness that saw another history than this log's is the end: nothing more is issued, and the
-//! process stops. A witness that is away is asked again later, and the log goes on without it.
+//! process stops. A witness that is away is asked again later, and the log goes on without it. After a start
+//! nothing is issued until each witness has answered or could not be reached, or a quorum has cosigned.
 
 mod ask;
 
@@ -44,6 +45,8 @@ struct Desk {
     asked: Arc<Asked>,
     /// Size that it cosigned last, as far as we know.
     cosigned_size: u64,
+    /// It has answered since the start, or was away: what it remembers was asked for.
+    is_asked: bool,
     failures: u32,
     not_before: Time,
 }
@@ -67,7 +70,10 @@ impl Witnessing {
     /// Shows the world's log to these witnesses of the policy, and keeps what they vouched for.
     #[must_use]
     pub fn new(world: World, policy: Policy, witnesses: Vec<Asked>, kept: Arc<dyn Keepsake>) -> Self {
-        let desk = |asked| Desk { asked: Arc::new(asked), cosigned_size: 0, failures: 0, not_before: Time::default() };
+        let desk = |asked| {
+            let (asked, not_before) = (Arc::new(asked), Time::default());
+            Desk { asked, cosigned_size: 0, is_asked: false, failures: 0, not_before }
+        };
         Self { world, policy, desks: witnesses.into_iter().map(desk).collect(), kept, draft: Draft::default() }
     }
 
@@ -77,8 +83,9 @@ impl Witnessing {
         let asking = async {
             loop {
                 self.until_due().await;
-                if let Err(broken) = self.round().await {
-                    return broken;
+                match self.round().await {
+                    Ok(enough) => self.end_first_round(enough),
+                    Err(broken) => return broken,
                 }
                 tokio::time::sleep(ROUND_INTERVAL).await;
             }
@@ -101,7 +108,24 @@ impl Witnessing {
         tokio::time::sleep(earliest.since(self.world.clock.read().time).to_std()).await;
     }
 
-    async fn round(&mut self) -> Result<(), HistoryBroken> {
+    /// Opens issuing once what the witnesses remember was asked for. Who is away does not keep it shut: a
+    /// quorum that cannot be had is seen as *unwitnessed*, after the start as on any other day.
+    fn end_first_round(&self, enough: bool) {
+        if !self.world.witnessed.in_first_round() || !(enough || self.desks.iter().all(|desk| desk.is_asked)) {
+            return;
+        }
+        if enough {
+            tracing::info!("the witnesses know this log: secrets are issued from now on");
+        } else {
+            tracing::warn!(
+                "too few witnesses cosigned after the start: secrets are issued, and entries stay unwitnessed"
+            );
+        }
+        self.world.witnessed.end_first_round();
+    }
+
+    /// Asks every witness that may be asked, once; says whether enough of them cosigned.
+    async fn round(&mut self) -> Result<bool, HistoryBroken> {
         let published = self.world.journal.published();
         let same = self.draft.published.as_ref().is_some_and(|draft| draft.state.size == published.state.size);
         if !same {
@@ -125,7 +149,7 @@ impl Witnessing {
             } else {
                 next.await
             };
-            let Some((place, answer)) = answer else { return Ok(()) };
+            let Some((place, answer)) = answer else { return Ok(enough) };
             if self.take(place, answer, published.state.size)? {
                 enough = self.publish(&published).await || enough;
             }
@@ -135,6 +159,7 @@ impl Witnessing {
     /// Takes in what a witness said; true if it is a cosignature.
     fn take(&mut self, place: usize, answer: Result<String, Unasked>, size: u64) -> Result<bool, HistoryBroken> {
         let Some(desk) = self.desks.get_mut(place) else { return Ok(false) };
+        desk.is_asked |= !matches!(answer, Err(Unasked::Unproven(_)));
         match answer {
             Ok(lines) => {
                 (desk.cosigned_size, desk.failures, desk.not_before) = (size, 0, Time::default());
@@ -142,7 +167,7 @@ impl Witnessing {
                 Ok(true)
             }
             Err(Unasked::Broken(view)) => Err(HistoryBroken { witness: desk.asked.witness.name().to_owned(), view }),
-            Err(Unasked::Fault(fault)) => {
+            Err(Unasked::Fault(fault) | Unasked::Unproven(fault)) => {
                 desk.failures = desk.failures.saturating_add(1);
                 let wait = back_off(desk.failures, entropy::bytes(&*self.world.entropy));
                 desk.not_before = self.world.clock.read().time.plus(wait);

@@ -1,5 +1,6 @@
 //! What third parties vouch for: the newest checkpoint that a quorum of witnesses cosigned, for whoever
-//! proves something with it; and whether the log's history was found broken.
+//! proves something with it; whether the witnesses were asked since the start; and whether the log's history
+//! was found broken.
 //!
 //! Only `witness` changes it. Everyone reads it without waiting.
 
@@ -9,6 +10,7 @@ use arc_swap::ArcSwapOption;
 use domain::base::Time;
 use domain::reason::{Denial, Reason};
 use ports::{Fault, LogStore};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use tlog::checkpoint::Checkpoint;
 use tlog::monitor::SplitView;
@@ -21,6 +23,8 @@ pub struct Witnessed(Arc<Inner>);
 #[derive(Default)]
 struct Inner {
     newest: ArcSwapOption<Vouched>,
+    /// The witnesses were not asked since the start: nobody knows whether this log is the one they saw.
+    first_round: AtomicBool,
     broken: OnceLock<HistoryBroken>,
 }
 
@@ -77,11 +81,19 @@ pub enum NotVouchedFor {
 }
 
 impl Witnessed {
-    /// As it was left at the last stop.
+    /// As it was left at the last stop, with no witness to be asked.
     #[must_use]
     pub fn starting_with(vouched: Option<Vouched>) -> Self {
         let witnessed = Self::default();
         witnessed.0.newest.store(vouched.map(Arc::new));
+        witnessed
+    }
+
+    /// As it was left at the last stop; nothing is issued until the witnesses were asked once.
+    #[must_use]
+    pub fn awaiting_witnesses(vouched: Option<Vouched>) -> Self {
+        let witnessed = Self::starting_with(vouched);
+        witnessed.0.first_round.store(true, Ordering::Release);
         witnessed
     }
 
@@ -106,14 +118,25 @@ impl Witnessed {
     /// Whether anything may still be issued.
     ///
     /// # Errors
-    /// `STOPPING` once the history was found broken.
+    /// `LOG_UNAVAILABLE` until the witnesses were asked once, `STOPPING` once the history was found broken.
     pub fn allows_issuing(&self) -> Result<(), Denial> {
-        match self.broken() {
-            None => Ok(()),
-            Some(_) => {
-                Err(Denial::new(Reason::Stopping, "a witness holds another history of the log: the broker stops"))
-            }
+        if self.broken().is_some() {
+            return Err(Denial::new(Reason::Stopping, "a witness holds another history of the log: the broker stops"));
         }
+        if self.in_first_round() {
+            let sentence = "the broker has just started and asks its witnesses whether this is the log they saw";
+            return Err(Denial::new(Reason::LogUnavailable, sentence));
+        }
+        Ok(())
+    }
+
+    /// Whether the witnesses are still to be asked for the first time since the start.
+    pub(super) fn in_first_round(&self) -> bool {
+        self.0.first_round.load(Ordering::Acquire)
+    }
+
+    pub(super) fn end_first_round(&self) {
+        self.0.first_round.store(false, Ordering::Release);
     }
 
     pub(super) fn publish(&self, vouched: Vouched) {

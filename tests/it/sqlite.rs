@@ -4,6 +4,7 @@ mod child;
 mod damage;
 mod disk;
 mod erase;
+mod index;
 mod shelf;
 mod torn;
 

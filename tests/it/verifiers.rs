@@ -26,9 +26,18 @@ type Verdict = Option<(String, Option<u64>)>;
 
 /// Judges all cases with both verifiers, and gives what our own said.
 fn judged(python: &mut Option<Python>, base: &Base, cases: &[Case]) -> Vec<Verdict> {
+    judged_by(|case| bundles::verdict(&base.with(case), &base.keys), python, base, cases)
+}
+
+fn judged_by(
+    ours: impl Fn(&Case) -> Verdict,
+    python: &mut Option<Python>,
+    base: &Base,
+    cases: &[Case],
+) -> Vec<Verdict> {
     std::thread::scope(|scope| {
         let theirs = python.as_mut().map(|python| scope.spawn(|| python.verdicts(base, cases)));
-        let ours: Vec<Verdict> = cases.iter().map(|case| bundles::verdict(&base.with(case), &base.keys)).collect();
+        let ours = cases.iter().map(ours).collect::<Vec<_>>();
         if let Some(theirs) = theirs.map(|thread| thread.join().unwrap()) {
             assert_eq!(theirs.len(), cases.len());
             let apart = cases.iter().zip(ours.iter().zip(&theirs)).filter(|(_, (ours, theirs))| ours != theirs);
@@ -41,8 +50,11 @@ fn judged(python: &mut Option<Python>, base: &Base, cases: &[Case]) -> Vec<Verdi
 
 /// As [`judged`], for changes that nobody may miss.
 fn detected(python: &mut Option<Python>, base: &Base, cases: &[Case]) {
-    let verdicts = judged(python, base, cases);
-    let missed = cases.iter().zip(&verdicts).filter(|(_, verdict)| verdict.is_none());
+    none_holds(cases, &judged(python, base, cases));
+}
+
+fn none_holds(cases: &[Case], verdicts: &[Verdict]) {
+    let missed = cases.iter().zip(verdicts).filter(|(_, verdict)| verdict.is_none());
     let missed: Vec<_> = missed.map(|(case, _)| &case.what).collect();
     assert!(missed.is_empty(), "not seen: {missed:?}");
 }

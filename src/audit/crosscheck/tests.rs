@@ -10,7 +10,7 @@ const AUDIT: &str = include_str!("../../../docs/evidence/audit.log");
 
 fn entries() -> Vec<(u64, Vec<u8>)> {
     let line = |text: &str| match BundleLine::read(text.as_bytes()).unwrap() {
-        BundleLine::Entry(shown) => (shown.index, shown.entry.to_vec()),
+        BundleLine::Entry(shown, _) => (shown.index, shown.entry.to_vec()),
         folded => panic!("{folded:?}"),
     };
     GOLDEN.lines().skip(1).map(line).collect()

@@ -11,7 +11,7 @@ const GOLDEN: &str = include_str!("../../../docs/evidence/log.bundle");
 
 fn entries() -> Vec<Found> {
     let line = |text: &str| match Line::read(text.as_bytes()).unwrap() {
-        Line::Entry(shown) => Found::shown(&shown),
+        Line::Entry(shown, _) => Found::shown(&shown),
         folded => panic!("{folded:?}"),
     };
     GOLDEN.lines().skip(1).map(line).collect()

@@ -1,6 +1,7 @@
 //! A good bundle holds; each single change of it does not.
 
 use super::*;
+use crate::bundle::Shown;
 use domain::base::Time;
 use domain::entry::bodies::log;
 use domain::entry::{Actor, Commitments, Opening};

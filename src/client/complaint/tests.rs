@@ -22,7 +22,7 @@ fn status(code: Code, reason: &str, message: &str, more: impl FnOnce(&mut ErrorD
 
 #[test]
 fn a_denial_says_what_why_and_the_next_step() {
-    let message = "you requested it; ask another member of the owner team: nobody decides on their own request";
+    let message = "you requested it; ask another person who may decide on it: nobody decides on their own request";
     let status = status(Code::PermissionDenied, "SELF_APPROVAL", message, |details| {
         details.add_help_link("the reason", "https://example.org/docs#self-approval");
     });
@@ -30,7 +30,7 @@ fn a_denial_says_what_why_and_the_next_step() {
     assert_eq!(
         complaint.text(),
         "cannot approve the task: you requested it (SELF_APPROVAL)\n  task_id: task-1\n  next step: \
-         ask another member of the owner team: nobody decides on their own request\n  more: \
+         ask another person who may decide on it: nobody decides on their own request\n  more: \
          https://example.org/docs#self-approval"
     );
     assert_eq!(complaint.exit_code(), 1);

@@ -35,7 +35,7 @@ pub(super) fn read(path: &Path, mut each: impl FnMut(Found)) -> Result<Extent> {
             Head::read(&line).map_err(|why| wrong(number, why))?;
         } else {
             match Line::read(&line).map_err(|why| wrong(number, why))? {
-                Line::Entry(shown) => {
+                Line::Entry(shown, _) => {
                     extent.size = extent.size.max(shown.index + 1);
                     each(Found::shown(&shown));
                 }

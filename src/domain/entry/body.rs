@@ -2,7 +2,6 @@
 //! the reader, so that none of them can forget a type.
 
 use super::bodies::{access, estate, evidence, lease, log, task, token};
-use super::object::Object;
 use super::{Entry, NotAnEntry};
 use crate::base::{LeaseId, TaskId};
 use serde::de::IgnoredAny;
@@ -52,7 +51,7 @@ macro_rules! types {
             /// Reads the fields of a type; `None`, and they are passed over, for a type that is not in the list.
             pub(super) fn read<'de, D: Deserializer<'de>>(name: &str, what: D) -> Result<Option<Self>, D::Error> {
                 Ok(Some(match name {
-                    $($name => Self::$variant(Object::deserialize(what)?.0),)*
+                    $($name => Self::$variant(Deserialize::deserialize(what)?),)*
                     _ => return IgnoredAny::deserialize(what).map(|_| None),
                 }))
             }

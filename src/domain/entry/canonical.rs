@@ -1,8 +1,10 @@
 //! The canonical form of RFC 8785 (JCS), narrowed: one object, keys ASCII and strictly ascending,
 //! whole numbers from 0 below 2⁵³, no `null`, shortest escapes, no white space.
 //!
-//! One pass over the bytes, no allocation. What passes here has exactly one spelling, so typed
-//! reading may follow with an ordinary parser.
+//! One pass over the bytes, no allocation. What passes here has exactly one spelling. [`typed`] reads a
+//! type in the same pass.
+
+pub mod typed;
 
 use std::fmt;
 
@@ -29,23 +31,25 @@ const NUMBER_MAX: u64 = (1 << 53) - 1;
 /// # Errors
 /// [`NotCanonical`] with the offset of the first offence.
 pub fn check(bytes: &[u8]) -> Result<(), NotCanonical> {
-    if let Err(error) = std::str::from_utf8(bytes) {
-        return Err(NotCanonical { at: error.valid_up_to(), why: "not UTF-8" });
-    }
-    let mut scan = Scan { bytes, at: 0 };
-    if scan.peek() != Some(b'{') {
-        return Err(scan.no("an entry is an object"));
-    }
-    scan.value(0)?;
-    if scan.at == bytes.len() { Ok(()) } else { Err(scan.no("bytes after the object")) }
+    let text = utf8(bytes)?;
+    let end = object_end(text, 0)?;
+    if end == text.len() { Ok(()) } else { Err(NotCanonical { at: end, why: "bytes after the object" }) }
+}
+
+/// The bytes as text.
+///
+/// # Errors
+/// [`NotCanonical`] with the offset of the first byte that is not UTF-8.
+pub fn utf8(bytes: &[u8]) -> Result<&str, NotCanonical> {
+    std::str::from_utf8(bytes).map_err(|error| NotCanonical { at: error.valid_up_to(), why: "not UTF-8" })
 }
 
 /// Where the canonical object that begins at `start` ends.
 ///
 /// # Errors
-/// [`NotCanonical`] with the offset of the first offence; the bytes must be UTF-8 already.
-pub fn object_end(bytes: &[u8], start: usize) -> Result<usize, NotCanonical> {
-    let mut scan = Scan { bytes, at: start };
+/// [`NotCanonical`] with the offset of the first offence.
+pub fn object_end(text: &str, start: usize) -> Result<usize, NotCanonical> {
+    let mut scan = Scan { text, at: start };
     if scan.peek() != Some(b'{') {
         return Err(scan.no("an entry is an object"));
     }
@@ -54,7 +58,7 @@ pub fn object_end(bytes: &[u8], start: usize) -> Result<usize, NotCanonical> {
 }
 
 struct Scan<'a> {
-    bytes: &'a [u8],
+    text: &'a str,
     at: usize,
 }
 
@@ -63,8 +67,12 @@ impl<'a> Scan<'a> {
         NotCanonical { at: self.at, why }
     }
 
+    fn rest(&self) -> &'a [u8] {
+        self.text.as_bytes().get(self.at..).unwrap_or_default()
+    }
+
     fn peek(&self) -> Option<u8> {
-        self.bytes.get(self.at).copied()
+        self.text.as_bytes().get(self.at).copied()
     }
 
     fn take(&mut self, expected: u8, why: &'static str) -> Result<(), NotCanonical> {
@@ -83,7 +91,7 @@ impl<'a> Scan<'a> {
             Some(b'{') => self.object(depth),
             Some(b'[') => self.array(depth),
             Some(b'"') => self.string().map(|_| ()),
-            Some(b'0'..=b'9') => self.number(),
+            Some(b'0'..=b'9') => self.number().map(|_| ()),
             Some(b't') => self.word(b"true"),
             Some(b'f') => self.word(b"false"),
             Some(b'n') => Err(self.no("null: leave the field out")),
@@ -98,24 +106,29 @@ impl<'a> Scan<'a> {
             self.at += 1;
             return Ok(());
         }
-        let mut previous: Option<&'a [u8]> = None;
+        let mut previous = None;
         loop {
-            let start = self.at;
-            let key = self.string()?;
-            if !key.iter().all(|b| b.is_ascii_graphic() && *b != b'\\') {
-                return Err(NotCanonical { at: start, why: "key outside plain ASCII" });
-            }
-            if previous.is_some_and(|previous| previous >= key) {
-                return Err(NotCanonical { at: start, why: "keys out of order" });
-            }
-            previous = Some(key);
-            self.take(b':', "no colon after a key")?;
+            previous = Some(self.key(previous)?);
             self.value(depth + 1)?;
             match self.peek() {
                 Some(b',') => self.at += 1,
                 _ => return self.take(b'}', "object not closed"),
             }
         }
+    }
+
+    /// A key that ascends from the one before it, with its colon.
+    fn key(&mut self, previous: Option<&'a str>) -> Result<&'a str, NotCanonical> {
+        let start = self.at;
+        let (key, escapes) = self.string()?;
+        if escapes || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(NotCanonical { at: start, why: "key outside plain ASCII" });
+        }
+        if previous.is_some_and(|previous| !ascends(previous, key)) {
+            return Err(NotCanonical { at: start, why: "keys out of order" });
+        }
+        self.take(b':', "no colon after a key")?;
+        Ok(key)
     }
 
     fn array(&mut self, depth: u8) -> Result<(), NotCanonical> {
@@ -133,30 +146,32 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// The bytes between the quotes, escapes as written.
-    fn string(&mut self) -> Result<&'a [u8], NotCanonical> {
+    /// The text between the quotes, escapes as written; and whether there are any.
+    #[inline]
+    fn string(&mut self) -> Result<(&'a str, bool), NotCanonical> {
         self.take(b'"', "no string")?;
-        let start = self.at;
+        let (start, mut escapes) = (self.at, false);
         loop {
-            let rest = self.bytes.get(self.at..).unwrap_or_default();
-            let plain = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f));
-            self.at += plain.unwrap_or(rest.len());
+            self.at += plain_bytes(self.rest());
             match self.peek() {
                 None => return Err(self.no("string not closed")),
                 Some(b'"') => break,
-                Some(b'\\') => self.escape()?,
+                Some(b'\\') => {
+                    escapes = true;
+                    self.escape()?;
+                }
                 Some(_) => return Err(self.no("control character not escaped")),
             }
         }
-        let inside = self.bytes.get(start..self.at).unwrap_or_default();
+        // Both ends stand at a quote, which is never part of another character.
+        let inside = self.text.get(start..self.at).unwrap_or_default();
         self.at += 1;
-        Ok(inside)
+        Ok((inside, escapes))
     }
 
     /// Only the escapes that RFC 8785 §3.2.2.2 prescribes.
     fn escape(&mut self) -> Result<(), NotCanonical> {
-        let rest = self.bytes.get(self.at..).unwrap_or_default();
-        let length = match rest {
+        let length = match self.rest() {
             [b'\\', b'"' | b'\\' | b'b' | b'f' | b'n' | b'r' | b't', ..] => 2,
             [b'\\', b'u', b'0', b'0', b'0', low, ..] if is_long_escape(0, *low) => 6,
             [b'\\', b'u', b'0', b'0', b'1', low, ..] if is_long_escape(1, *low) => 6,
@@ -166,30 +181,58 @@ impl<'a> Scan<'a> {
         Ok(())
     }
 
-    fn number(&mut self) -> Result<(), NotCanonical> {
+    fn number(&mut self) -> Result<u64, NotCanonical> {
         let start = self.at;
         let mut value: u64 = 0;
         while let Some(digit @ b'0'..=b'9') = self.peek() {
             value = value.saturating_mul(10).saturating_add(u64::from(digit - b'0'));
             self.at += 1;
         }
-        let leading_zero = self.bytes.get(start) == Some(&b'0') && self.at - start > 1;
+        let leading_zero = self.at - start > 1 && self.text.as_bytes().get(start) == Some(&b'0');
         match self.peek() {
             Some(b'.' | b'e' | b'E') => Err(self.no("not a whole number")),
             _ if leading_zero => Err(NotCanonical { at: start, why: "leading zero" }),
             _ if value > NUMBER_MAX => Err(NotCanonical { at: start, why: "number beyond 2^53 - 1" }),
-            _ => Ok(()),
+            _ => Ok(value),
         }
     }
 
     fn word(&mut self, word: &'static [u8]) -> Result<(), NotCanonical> {
-        if self.bytes.get(self.at..).is_some_and(|rest| rest.starts_with(word)) {
+        if self.rest().starts_with(word) {
             self.at += word.len();
             return Ok(());
         }
         Err(self.no("not a value"))
     }
 }
+
+/// Most neighbours differ in their first byte already.
+fn ascends(one: &str, next: &str) -> bool {
+    match (one.as_bytes(), next.as_bytes()) {
+        ([first, ..], [then, ..]) if first != then => first < then,
+        _ => one < next,
+    }
+}
+
+/// How many bytes come before the next quote, backslash or control character; eight are looked at at once.
+fn plain_bytes(bytes: &[u8]) -> usize {
+    let (words, tail) = bytes.as_chunks::<8>();
+    for (count, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        // The high bit of each byte that is one of the three. A borrow can only mark bytes behind a true one.
+        let below = |word: u64, bound: u8| word.wrapping_sub(EACH * u64::from(bound)) & !word;
+        let found =
+            (below(word, 0x20) | below(word ^ (EACH * 0x22), 1) | below(word ^ (EACH * 0x5c), 1)) & (EACH * 0x80);
+        if found != 0 {
+            return count * 8 + found.trailing_zeros() as usize / 8;
+        }
+    }
+    let plain = tail.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f));
+    words.len() * 8 + plain.unwrap_or(tail.len())
+}
+
+/// One in each byte.
+const EACH: u64 = 0x0101_0101_0101_0101;
 
 /// Whether `\u00<high><low>` is the prescribed escape: lower-case hex of a control character
 /// that has no short one.

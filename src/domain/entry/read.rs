@@ -1,7 +1,6 @@
 //! Reads an entry in one pass. Its keys ascend, so the type and the version are known when the type's
 //! own fields come: they are read as what they are, and nothing is kept to be read again.
 
-use super::object::Object;
 use super::{Actor, Body, Commitments, RequestMark, VERSION};
 use crate::base::Time;
 use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, Visitor};
@@ -60,7 +59,7 @@ impl<'de> Visitor<'de> for Keys {
         let (mut time, mut kind, mut version) = (None, None, None);
         while let Some(key) = map.next_key()? {
             match key {
-                Key::Actor => actor = Some(map.next_value::<Object<Actor>>()?.0),
+                Key::Actor => actor = Some(map.next_value()?),
                 Key::Cause => cause = Some(map.next_value()?),
                 Key::Commitments => {
                     commitments = map.next_value()?;
@@ -68,7 +67,7 @@ impl<'de> Visitor<'de> for Keys {
                         return Err(A::Error::custom("commitments without one are left out"));
                     }
                 }
-                Key::Request => request = Some(map.next_value::<Object<RequestMark>>()?.0),
+                Key::Request => request = Some(map.next_value()?),
                 Key::Time => time = Some(map.next_value()?),
                 Key::Type => kind = Some(map.next_value::<&'de str>()?),
                 Key::V => version = Some(map.next_value()?),

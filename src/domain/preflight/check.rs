@@ -96,7 +96,7 @@ impl Checks {
 
 /// The names of all checks; docs/operations.md explains each. What stands in angle brackets is a name of
 /// the estate or of a policy.
-pub const CHECKS: [&str; 62] = [
+pub const CHECKS: [&str; 68] = [
     "config.text",
     "estate.text",
     "broker.log-file",
@@ -104,6 +104,12 @@ pub const CHECKS: [&str; 62] = [
     "broker.log-key",
     "broker.identity",
     "broker.login",
+    "witness.policy",
+    "witness.kept",
+    "witness.<witness>.answers",
+    "witness.<witness>.history",
+    "witness.quorum",
+    "http.listen",
     "server.reached",
     "server.state",
     "server.request-duration",

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 mod broker;
+mod outward;
 
 fn read<T: DeserializeOwned>(fact: Value) -> T {
     serde_json::from_value(fact).unwrap()

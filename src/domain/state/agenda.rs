@@ -90,15 +90,23 @@ impl State {
         }
     }
 
-    /// Puts a lease into the state, in place of itself, and keeps the agenda in step.
+    /// Puts a new lease into the state and its duty on the agenda.
     pub(super) fn put_lease(&mut self, lease: Lease) {
-        let (id, new, unproven) = (lease.facts.id, lease.duty(), lease.is_unproven());
-        let old = match self.leases.get_mut(&id) {
-            Some(place) => Some(std::mem::replace(place, lease)),
-            None => self.leases.insert(id, lease),
-        };
-        self.reschedule(old.as_ref().and_then(Lease::duty), new);
-        match (old.is_some_and(|old| old.is_unproven()), unproven) {
+        self.reschedule(None, lease.duty());
+        if lease.is_unproven() {
+            self.unproven.insert(lease.facts.id);
+        }
+        self.leases.insert(lease.facts.id, lease);
+    }
+
+    /// Changes a lease where it stands, and keeps the agenda in step.
+    pub(super) fn change_lease(&mut self, id: LeaseId, change: impl FnOnce(&mut Lease)) {
+        let Some(lease) = self.leases.get_mut(&id) else { return };
+        let (old, was_unproven) = (lease.duty(), lease.is_unproven());
+        change(lease);
+        let (new, is_unproven) = (lease.duty(), lease.is_unproven());
+        self.reschedule(old, new);
+        match (was_unproven, is_unproven) {
             (false, true) => drop(self.unproven.insert(id)),
             (true, false) => drop(self.unproven.remove(&id)),
             _ => {}
@@ -118,7 +126,7 @@ impl State {
     }
 
     fn reschedule(&mut self, old: Option<(Time, Duty)>, new: Option<(Time, Duty)>) {
-        if old == new {
+        if old == new || self.judges_only {
             return;
         }
         if let Some(old) = old {

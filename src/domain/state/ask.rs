@@ -148,18 +148,24 @@ pub struct ApplyEstate {
     pub version: u64,
 }
 
-/// Asks that openings be erased, or agrees to it. The task and the lease are those that the entry at
-/// `index` is about.
+/// Asks that openings be erased, or agrees to it.
 #[derive(Debug)]
 pub struct EraseOpening {
     /// Index of the entry.
     pub index: u64,
     /// Names of its commitments, ascending, each once, at least one.
     pub fields: Vec<String>,
-    /// The task that the entry is about.
-    pub task: Option<TaskId>,
-    /// The lease that the entry is about.
-    pub lease: Option<LeaseId>,
+    /// What the entry is about; `None` asks only whether the caller may ask, and records nothing else.
+    pub concerns: Option<Concerns>,
     /// Committed free text, if any was given.
     pub justification: Option<Commitment>,
+}
+
+/// What an entry is about, as it was looked up in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Concerns {
+    /// Its task.
+    pub task: Option<TaskId>,
+    /// Its lease.
+    pub lease: Option<LeaseId>,
 }

@@ -55,10 +55,9 @@ impl State {
         self.broker.epoch = activated.epoch;
         self.broker.engine_request_max = Span::from_seconds(activated.engine_request_seconds_max);
         let closable = about.entry.time.plus(self.broker.engine_request_max);
-        let open: Vec<_> = self.leases.values().filter(|lease| lease.is_intended()).cloned().collect();
-        for mut lease in open {
-            lease.stage = Stage::Intended(closable);
-            self.put_lease(lease);
+        let open = self.leases.values().filter(|lease| lease.is_intended()).map(|lease| lease.facts.id);
+        for id in open.collect::<Vec<_>>() {
+            self.change_lease(id, |lease| lease.stage = Stage::Intended(closable));
         }
         Ok(())
     }

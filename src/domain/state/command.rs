@@ -3,7 +3,7 @@
 
 use super::agenda::Duty;
 pub use super::ask::{
-    ApplyEstate, ApproveTask, Ask, EndTask, EraseOpening, IssueSecret, Parameters, RenewLease, RequestTask,
+    ApplyEstate, ApproveTask, Ask, Concerns, EndTask, EraseOpening, IssueSecret, Parameters, RenewLease, RequestTask,
 };
 use super::lease::Intent;
 use super::repeat::Over;
@@ -246,6 +246,8 @@ pub enum Reply {
     Lease(LeaseId),
     /// This estate version is in force.
     Estate(u64),
+    /// The caller may ask this; nothing was recorded.
+    MayAsk,
     /// Openings are erased, or wait for a second person.
     Erasure {
         /// Whether they are gone.

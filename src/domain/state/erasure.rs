@@ -1,10 +1,11 @@
 //! Erasing openings: one person asks, a second one agrees within a day, and nothing goes that an open
-//! task or lease may still need. The entry and every proof stay as they are.
+//! task or lease may still need. Whoever asked must still be an operator when the second one agrees. The
+//! entry and every proof stay as they are.
 
-use super::command::{Caller, Decided, Draft, EraseOpening, Reply};
+use super::command::{Caller, Concerns, Decided, Draft, EraseOpening, Reply};
 use super::repeat::Outcome;
 use super::{About, Bench, Broken, State, limits};
-use crate::base::{LeaseId, TaskId, Time};
+use crate::base::{LeaseId, SpiffeId, TaskId, Time};
 use crate::entry::Actor;
 use crate::entry::bodies::evidence as body;
 use crate::reason::{Denial, Reason};
@@ -43,12 +44,13 @@ impl State {
         ask: &EraseOpening,
         bench: &Bench<'_>,
     ) -> Result<Decided, Denial> {
-        if self.is_open(ask.task, ask.lease) {
+        let Some(concerns) = ask.concerns else { return Ok(Decided::nothing(Reply::MayAsk)) };
+        if self.is_open(concerns.task, concerns.lease) {
             return Err(Denial::new(Reason::OpeningInUse, "the task or the lease of this entry is not settled"));
         }
         self.check_room_for_estate(bench.at)?;
-        let pending = self.erasures.get(&ask.index).filter(|pending| !pending.lapsed(bench.at));
-        match pending.filter(|pending| pending.fields == ask.fields) {
+        let pending = self.erasures.get(&ask.index).filter(|pending| pending.fields == ask.fields);
+        match pending.filter(|pending| !pending.lapsed(bench.at) && self.still_asks(pending, bench)) {
             Some(pending) if pending.is_of(&Actor::caller(&caller.subject, &caller.connection.to_string())) => {
                 Err(Denial::new(Reason::SelfApproval, "whoever asked for the erasure cannot agree to it"))
             }
@@ -56,16 +58,21 @@ impl State {
                 let body = body::Erased { fields: ask.fields.clone(), index: ask.index, requested: pending.requested };
                 Ok(Decided::one(Draft::new(body).caused_by(pending.requested), Reply::Erasure { done: true }))
             }
-            None => self.request_erasure(ask, bench.at),
+            None => self.request_erasure(ask, concerns, bench.at),
         }
     }
 
-    fn request_erasure(&self, ask: &EraseOpening, at: Time) -> Result<Decided, Denial> {
+    /// Who lost the office since does not count as one of the two; whoever comes next is the first again.
+    fn still_asks(&self, pending: &Pending, bench: &Bench<'_>) -> bool {
+        SpiffeId::parse(&pending.by.id).is_ok_and(|by| self.is_operator(&by, bench))
+    }
+
+    fn request_erasure(&self, ask: &EraseOpening, concerns: Concerns, at: Time) -> Result<Decided, Denial> {
         if self.erasures.values().filter(|pending| !pending.lapsed(at)).count() >= limits::ERASURES_MAX {
             return Err(Denial::new(Reason::Overloaded, "as many erasures wait for a second person as may"));
         }
-        let EraseOpening { fields, index, lease, task, .. } = ask;
-        let body = body::ErasureRequested { fields: fields.clone(), index: *index, lease: *lease, task: *task };
+        let (EraseOpening { fields, index, .. }, Concerns { task, lease }) = (ask, concerns);
+        let body = body::ErasureRequested { fields: fields.clone(), index: *index, lease, task };
         let draft = Draft::new(body).caused_by(*index).committing("justification", ask.justification);
         Ok(Decided::one(draft, Reply::Erasure { done: false }))
     }

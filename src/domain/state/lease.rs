@@ -257,7 +257,7 @@ impl State {
     }
 
     pub(super) fn apply_issued(&mut self, about: &About<'_>, issued: &body::Issued) -> Result<(), Broken> {
-        let mut lease = self.lease(issued.lease)?.clone();
+        let lease = self.lease(issued.lease)?;
         if !lease.is_intended() || issued.expires > lease.expires {
             return Err(Broken::new("intent", "a lease was issued without an intent that allows it"));
         }
@@ -269,18 +269,19 @@ impl State {
             return Err(Broken::new("token", "a lease was issued without a recorded token of its task"));
         }
         let ending = matches!(task.stage, super::task::Stage::Ending(..));
-        lease.stage = if ending { Stage::Ending(about.entry.time, false) } else { Stage::Issued };
-        lease.revocability = issued.revocability;
-        lease.expires = issued.expires;
-        lease.changed = about.index;
-        lease.issued = Some(Issued {
-            index: about.index,
-            time: about.entry.time,
-            engine_expires: issued.engine_expires,
-            renewable: issued.renewable,
-            serial: issued.serial.as_deref().map(Arc::from),
+        self.change_lease(issued.lease, |lease| {
+            lease.stage = if ending { Stage::Ending(about.entry.time, false) } else { Stage::Issued };
+            lease.revocability = issued.revocability;
+            lease.expires = issued.expires;
+            lease.changed = about.index;
+            lease.issued = Some(Issued {
+                index: about.index,
+                time: about.entry.time,
+                engine_expires: issued.engine_expires,
+                renewable: issued.renewable,
+                serial: issued.serial.as_deref().map(Arc::from),
+            });
         });
-        self.put_lease(lease);
         Ok(())
     }
 
@@ -301,7 +302,7 @@ impl State {
     }
 
     pub(super) fn apply_renewed(&mut self, about: &About<'_>, renewed: &body::Renewed) -> Result<(), Broken> {
-        let mut lease = self.lease(renewed.lease)?.clone();
+        let lease = self.lease(renewed.lease)?;
         let task = self.task(lease.facts.task)?;
         let task_end = if let super::task::Stage::Active(ends) = task.stage { ends } else { about.entry.time };
         let longest = task.facts.scope.get(&lease.facts.credential).map_or(0, |approved| approved.max_ttl_seconds);
@@ -319,13 +320,14 @@ impl State {
                 "a lease was prolonged beyond its task, its approval or its credential",
             ));
         }
-        lease.expires = renewed.expires;
-        lease.changed = about.index;
-        if let Some(issued) = &mut lease.issued {
-            issued.engine_expires = Some(renewed.engine_expires);
-        }
         let outcome = Outcome::Lease(lease.facts.task, renewed.lease);
-        self.put_lease(lease);
+        self.change_lease(renewed.lease, |lease| {
+            lease.expires = renewed.expires;
+            lease.changed = about.index;
+            if let Some(issued) = &mut lease.issued {
+                issued.engine_expires = Some(renewed.engine_expires);
+            }
+        });
         self.remember(about, outcome);
         Ok(())
     }

@@ -24,6 +24,9 @@ impl State {
 
     /// A task was requested. A log of an older broker, which held no pace, fills all places and no more.
     pub(super) fn keep_pace(&mut self, agent: &Name) {
+        if self.judges_only {
+            return;
+        }
         let now = self.time;
         let free_again = self.pace.get(agent).copied().unwrap_or_default();
         let free_again = free_again.max(now).plus(limits::TASK_EVERY).min(now.plus(limits::TASKS_PACE));

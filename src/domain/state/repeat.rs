@@ -125,7 +125,7 @@ impl State {
 
     /// Remembers what came of the entry's request.
     pub(super) fn remember(&mut self, about: &About<'_>, outcome: Outcome) {
-        let Some(RequestMark { id, content }) = about.entry.request else { return };
+        let Some(RequestMark { id, content }) = about.entry.request.filter(|_| !self.judges_only) else { return };
         // A log of an older broker may hold an id twice: the later one is meant.
         self.forget_request(Some(id));
         let kept = match outcome.open_task() {
@@ -157,6 +157,9 @@ impl State {
     /// and nothing else of it.
     pub(super) fn part_with_requests_of(&mut self, task: &Task) {
         let Stage::Ending(since, end) = task.stage else { return };
+        if self.judges_only {
+            return;
+        }
         let over = Over { task: task.facts.id, index: task.facts.index, end, since };
         let (first, last) = (Digest::from_bytes([0; 32]), Digest::from_bytes([0xff; 32]));
         let ids: Vec<Digest> = self.bound.range((over.task, first)..=(over.task, last)).map(|(_, id)| *id).collect();

@@ -99,18 +99,16 @@ impl State {
     /// Everything under an ended task turns to ending. An intent stays: its walk or its closing
     /// will tell what came of it.
     pub(super) fn end_lease_with_task(&mut self, id: LeaseId, about: &About<'_>) {
-        let Some(lease) = self.leases.get(&id).filter(|lease| lease.stage == Stage::Issued) else { return };
-        let mut lease = lease.clone();
-        lease.stage = Stage::Ending(about.entry.time, false);
-        lease.changed = about.index;
-        self.put_lease(lease);
+        self.change_lease(id, |lease| {
+            if lease.stage == Stage::Issued {
+                lease.end(about);
+            }
+        });
     }
 
     /// What an intent may have left behind can be several things: each of them is said.
     pub(super) fn apply_orphan(&mut self, found: &OrphanFound) {
-        let Some(lease) = self.leases.get(&found.lease).filter(|lease| lease.issued.is_some()) else { return };
-        let lease = lease.clone();
-        self.put_lease(Lease { outlived: true, ..lease });
+        self.change_lease(found.lease, |lease| lease.outlived |= lease.issued.is_some());
     }
 
     pub(super) fn apply_revocation_requested(
@@ -118,14 +116,12 @@ impl State {
         about: &About<'_>,
         asked: &body::RevocationRequested,
     ) -> Result<(), Broken> {
-        let mut lease = self.lease(asked.lease)?.clone();
+        let lease = self.lease(asked.lease)?;
         if lease.stage != Stage::Issued {
             return Err(Broken::new("revocation", "asked for a lease that is not issued"));
         }
-        lease.stage = Stage::Ending(about.entry.time, false);
-        lease.changed = about.index;
         let outcome = Outcome::Lease(lease.facts.task, asked.lease);
-        self.put_lease(lease);
+        self.change_lease(asked.lease, |lease| lease.end(about));
         self.remember(about, outcome);
         Ok(())
     }
@@ -135,13 +131,13 @@ impl State {
         about: &About<'_>,
         accepted: &body::RevocationAccepted,
     ) -> Result<(), Broken> {
-        let mut lease = self.lease(accepted.lease)?.clone();
-        let Stage::Ending(since, _) = lease.stage else {
+        let Stage::Ending(since, _) = self.lease(accepted.lease)?.stage else {
             return Err(Broken::new("revocation", "accepted without being asked for"));
         };
-        lease.stage = Stage::Ending(since, true);
-        lease.changed = about.index;
-        self.put_lease(lease);
+        self.change_lease(accepted.lease, |lease| {
+            lease.stage = Stage::Ending(since, true);
+            lease.changed = about.index;
+        });
         Ok(())
     }
 
@@ -173,16 +169,16 @@ impl State {
     }
 
     pub(super) fn apply_unproven(&mut self, about: &About<'_>, unproven: &body::Unproven) -> Result<(), Broken> {
-        let mut lease = self.lease(unproven.lease)?.clone();
-        let since = match lease.stage {
+        let since = match self.lease(unproven.lease)?.stage {
             Stage::Ending(since, _) | Stage::Intended(since) => since,
             Stage::Issued | Stage::Unproven(_) => {
                 return Err(Broken::new("revocation", "unproven without being asked for"));
             }
         };
-        lease.stage = Stage::Unproven(since);
-        lease.changed = about.index;
-        self.put_lease(lease);
+        self.change_lease(unproven.lease, |lease| {
+            lease.stage = Stage::Unproven(since);
+            lease.changed = about.index;
+        });
         Ok(())
     }
 
@@ -197,6 +193,14 @@ impl State {
         }
         self.settle_lease(expired.lease);
         Ok(())
+    }
+}
+
+impl Lease {
+    /// Its end is asked for by this entry.
+    fn end(&mut self, about: &About<'_>) {
+        self.stage = Stage::Ending(about.entry.time, false);
+        self.changed = about.index;
     }
 }
 

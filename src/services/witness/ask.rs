@@ -16,6 +16,9 @@ pub enum Unasked {
     /// For now, or until someone changes something.
     #[error(transparent)]
     Fault(#[from] Fault),
+    /// Our own tree did not give the proof that it was to be shown: it was not asked.
+    #[error(transparent)]
+    Unproven(Fault),
     /// Never: it saw another history of this log.
     #[error(transparent)]
     Broken(#[from] SplitView),
@@ -34,7 +37,7 @@ pub(super) async fn ask(
     let size = published.state.size;
     let name = asked.witness.name();
     for _ in 0..CONFLICTS_MAX {
-        let body = body(world, published, old_size).await?;
+        let body = body(world, published, old_size).await.map_err(Unasked::Unproven)?;
         match asked.witness.add_checkpoint(body).await? {
             WitnessAnswer::Cosigned(lines) => {
                 let lines = cosignature::pick(&published.checkpoint, &lines, &asked.key);
@@ -50,10 +53,7 @@ pub(super) async fn ask(
                 return Err(SplitView::NotAnExtension { earlier: old_size, newer: size, source }.into());
             }
             WitnessAnswer::Conflict(stated) => {
-                // Nothing is shown before it is durable, so nobody can have seen more than is published by now.
-                let all = world.journal.published().state.size;
-                let sizes = Sizes { stated, told: old_size, shown: size, all };
-                old_size = sizes.go_on_from(name)?;
+                old_size = Sizes { stated, told: old_size, shown: size }.go_on_from(name)?;
             }
         }
     }
@@ -68,20 +68,15 @@ struct Sizes {
     told: u64,
     /// Size of the checkpoint that it is shown.
     shown: u64,
-    /// Entries that the log has by now.
-    all: u64,
 }
 
 impl Sizes {
-    /// The size to prove from instead.
+    /// The size to prove from instead. Only this process shows this log, nothing before it is durable and
+    /// nothing older than it showed before: nobody can have seen more than it shows now.
     fn go_on_from(&self, name: &str) -> Result<u64, Unasked> {
-        let Self { stated, told, shown, all } = *self;
-        if stated > all {
-            return Err(SplitView::RolledBack { earlier: stated, newer: all }.into());
-        }
+        let Self { stated, told, shown } = *self;
         if stated > shown {
-            let sentence = format!("the witness {name} saw a newer checkpoint of this log meanwhile");
-            return Err(Fault::new(FaultKind::Transient, sentence).into());
+            return Err(SplitView::RolledBack { earlier: stated, newer: shown }.into());
         }
         match (stated == told, stated == shown) {
             (true, true) => Err(SplitView::TwoRoots { size: shown }.into()),
@@ -107,22 +102,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_conflict_is_gone_on_from_waited_out_or_the_end() {
-        let told = |stated, told, shown, all| Sizes { stated, told, shown, all }.go_on_from("w1");
-        let broken = |stated, told_, shown, all| match told(stated, told_, shown, all) {
+    fn a_conflict_is_gone_on_from_refused_or_the_end() {
+        let told = |stated, told, shown| Sizes { stated, told, shown }.go_on_from("w1");
+        let broken = |stated, told_, shown| match told(stated, told_, shown) {
             Err(Unasked::Broken(view)) => view,
             other => panic!("{other:?}"),
         };
-        let kind = |stated, told_, shown, all| match told(stated, told_, shown, all) {
-            Err(Unasked::Fault(fault)) => fault.kind,
-            other => panic!("{other:?}"),
-        };
-        assert_eq!(told(5, 0, 9, 9).unwrap(), 5, "it saw some of it");
-        assert_eq!(told(0, 5, 9, 9).unwrap(), 0, "it is a new witness under an old key");
-        assert_eq!(told(9, 5, 9, 9).unwrap(), 9, "it saw this very checkpoint, and the answer was lost");
-        assert_eq!(kind(10, 5, 9, 12), FaultKind::Transient, "it saw a newer one, and that answer was lost");
-        assert_eq!(kind(5, 5, 9, 9), FaultKind::Permanent, "it contradicts itself");
-        assert_eq!(broken(9, 9, 9, 12), SplitView::TwoRoots { size: 9 });
-        assert_eq!(broken(13, 5, 9, 12), SplitView::RolledBack { earlier: 13, newer: 12 });
+        assert_eq!(told(5, 0, 9).unwrap(), 5, "it saw some of it");
+        assert_eq!(told(0, 5, 9).unwrap(), 0, "it is a new witness under an old key");
+        assert_eq!(told(9, 5, 9).unwrap(), 9, "it saw this very checkpoint, and the answer was lost");
+        let Err(Unasked::Fault(itself)) = told(5, 5, 9) else { panic!("it contradicts itself") };
+        assert_eq!(itself.kind, FaultKind::Permanent);
+        assert_eq!(broken(9, 9, 9), SplitView::TwoRoots { size: 9 });
+        assert_eq!(broken(10, 5, 9), SplitView::RolledBack { earlier: 10, newer: 9 });
     }
 }

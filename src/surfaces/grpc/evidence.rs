@@ -190,16 +190,11 @@ impl Evidence {
 
     async fn erase(&self, request: Request<v1::EraseOpeningRequest>) -> Outcome<v1::EraseOpeningResponse> {
         let caller = self.0.caller(&request)?;
-        let admitted = self.0.reader(&request, ERASE);
         let mut message = request.into_inner();
         let request_id = take(&mut message.request_id);
         let mark = mark(ERASE, &caller, &request_id, &message)?;
         let erasure = export::erasure(message)?;
-        let done = match admitted {
-            Ok(_) => erase::erase(&self.0.world, caller, mark, erasure).await?,
-            Err(_) => erase::turn_down(&self.0.world, caller, mark, erasure).await?,
-        };
-        Ok(export::erased(done))
+        Ok(export::erased(erase::erase(&self.0.world, caller, mark, erasure).await?))
     }
 }
 

@@ -9,6 +9,7 @@
 mod append;
 mod child;
 mod floor;
+mod index;
 mod long;
 mod plan;
 mod report;
@@ -54,6 +55,7 @@ fn measure(part: Part, plan: &Plan, folder: &Path, runtime: &tokio::runtime::Run
     match part {
         Part::Append => runtime.block_on(append::many(folder, size)),
         Part::Single => runtime.block_on(append::single(folder, size)),
+        Part::Index => runtime.block_on(index::turns(folder, size)),
         Part::Verify => verify::turns(folder, size),
         Part::Split => verify::split(size),
         Part::Long => runtime.block_on(long::all(folder, size)),

@@ -9,6 +9,8 @@ pub(crate) enum Part {
     Append,
     /// One proposer, against a plain commit.
     Single,
+    /// Many proposers again, with and without an index that fills from their log.
+    Index,
     /// The offline verifier, against hashing alone; and its memory.
     Verify,
     /// Where the verifier's time goes, step by step. For information.
@@ -41,9 +43,10 @@ pub(crate) struct Size {
     pub(crate) block: usize,
 }
 
-const PARTS: [(&str, Part); 6] = [
+const PARTS: [(&str, Part); 7] = [
     ("append", Part::Append),
     ("single", Part::Single),
+    ("index", Part::Index),
     ("verify", Part::Verify),
     ("split", Part::Split),
     ("long", Part::Long),

@@ -16,7 +16,7 @@ async fn a_denial_ends_with_the_next_step_on_standard_error() {
     assert_eq!(
         ran.talk,
         "leasehold: cannot approve the task: the requester may not decide (SELF_APPROVAL)\n  next step: ask another \
-         member of the owner team: nobody decides on their own request\n"
+         person who may decide on it: nobody decides on their own request\n"
     );
     desk.broker.refuse_next(self_approval());
     let ran = desk.run(&["task", "approve", TASK, "--digest", "d", "--json"]).await;

@@ -124,7 +124,7 @@ fn audit() -> Vec<Value> {
 fn entries() -> Vec<(u64, Vec<u8>)> {
     let bundle = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/evidence/log.bundle")).unwrap();
     let line = |text: &str| match Line::read(text.as_bytes()).unwrap() {
-        Line::Entry(Shown { index, entry, .. }) => (index, entry.to_vec()),
+        Line::Entry(Shown { index, entry, .. }, _) => (index, entry.to_vec()),
         folded => panic!("{folded:?}"),
     };
     bundle.lines().skip(1).map(line).collect()

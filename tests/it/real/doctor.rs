@@ -5,3 +5,4 @@ mod faults;
 mod page;
 mod practice;
 mod side;
+mod witnesses;

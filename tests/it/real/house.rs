@@ -192,6 +192,11 @@ impl Log {
         self.entries.iter().filter(|entry| entry["type"] == kind).filter(concerns).collect()
     }
 
+    /// Entries of a type.
+    pub(crate) fn all(&self, kind: &str) -> Vec<&Value> {
+        self.entries.iter().filter(|entry| entry["type"] == kind).collect()
+    }
+
     /// The one intended lease that no entry settles.
     pub(crate) fn last_intended(&self) -> String {
         let last = self.entries.iter().rfind(|entry| entry["type"] == "lease.intended").unwrap();

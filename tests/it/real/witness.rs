@@ -27,8 +27,8 @@ fn until_witnessed(house: &House) {
     until("every entry to be witnessed", witnessed);
 }
 
-#[test]
-fn a_log_that_is_taken_back_is_refused_at_the_start_and_without_its_memory_stopped_by_the_witness() {
+/// A broker with a witness that knows its log, and the policy that says so.
+fn witnessed_house() -> (House, WitnessProcess, String) {
     let mut house = House::open();
     let said = house.scene.json("auditor", &["evidence", "checkpoint"]).unwrap();
     let key = said["verifier_key"].as_str().unwrap().to_owned();
@@ -38,6 +38,48 @@ fn a_log_that_is_taken_back_is_refused_at_the_start_and_without_its_memory_stopp
     house.scene.options.more_config = format!("\n[witness]\npolicy_file = {policy:?}\n");
     house.restart(None);
     until_witnessed(&house);
+    (house, witness, policy)
+}
+
+fn intents(house: &House) -> usize {
+    house.log().all("lease.intended").len()
+}
+
+#[test]
+fn a_start_issues_nothing_before_the_witness_has_spoken_and_never_on_a_log_that_it_contradicts() {
+    let (mut house, mut witness, _) = witnessed_house();
+    let task = house.active_task();
+    until_witnessed(&house);
+    house.scene.kill_broker().unwrap();
+    let (own, attic) = (folder(&house), tempfile::tempdir().unwrap());
+    copy(&own, attic.path());
+
+    // The honest log: a moment of waiting, and nobody has to do anything.
+    witness.halt();
+    house.restart(None);
+    assert_eq!(house.issue(&task, &uuid()).err().unwrap().reason, "LOG_UNAVAILABLE");
+    assert_eq!(intents(&house), 0);
+    witness.go_on();
+    let request_id = uuid();
+    until("issuing to open by itself", || house.issue(&task, &request_id).is_ok());
+    until_witnessed(&house);
+    house.scene.kill_broker().unwrap();
+
+    // The old copy, without the memory that the start would compare it with.
+    copy(attic.path(), &own);
+    fs::remove_file(own.join("log.db.cosigned")).unwrap();
+    witness.halt();
+    house.restart(None);
+    assert_eq!(house.issue(&task, &uuid()).err().unwrap().reason, "LOG_UNAVAILABLE");
+    witness.go_on();
+    assert_eq!(house.scene.broker_end().unwrap().code(), Some(1));
+    assert!(house.broker_said().contains("the witness w1 holds another history of this log"));
+    assert_eq!(intents(&house), 0, "not one");
+}
+
+#[test]
+fn a_log_that_is_taken_back_is_refused_at_the_start_and_without_its_memory_stopped_by_the_witness() {
+    let (mut house, _witness, policy) = witnessed_house();
     let shown = house.scene.ok("operator", &["status"]).unwrap();
     assert!(shown.contains("all entries are witnessed"), "{shown}");
     let seen = house.scene.file("seen.checkpoint");
@@ -52,6 +94,7 @@ fn a_log_that_is_taken_back_is_refused_at_the_start_and_without_its_memory_stopp
     copy(&own, attic.path());
     house.restart(None);
     let task = house.active_task();
+    until_witnessed(&house);
     house.issue(&task, &uuid()).unwrap();
     until_witnessed(&house);
     assert!(house.scene.json("auditor", &monitor).unwrap()["grown_by"].as_u64().unwrap() >= 4);

@@ -3,8 +3,9 @@
 use super::Home;
 use super::child::{self, Child, Limit};
 use crate::contract::shelf::{Bench, shelf_contract};
+use leasehold::adapters::kept_file::KeptFile;
 use leasehold::adapters::shelf::FileShelf;
-use leasehold::ports::{FaultKind, Shelf};
+use leasehold::ports::{FaultKind, Keepsake as _, Shelf};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -90,6 +91,12 @@ fn what_can_be_made_again_does_not_take_the_last_room_of_the_disk() {
         assert!(fault.to_string().contains("is nearly full"), "{fault}");
         assert_eq!(files(&log), ["log.db.snapshot"]);
         assert_eq!(shelf.get("snapshot", 1_000_000).unwrap(), Some(vec![1; 1_000_000]));
+        fs::write(log.with_file_name("else"), vec![3; 20_000_000]).unwrap();
+        assert_eq!(shelf.put("snapshot", &[b"bytes"]).unwrap_err().kind, FaultKind::Transient);
+        // What nobody else has takes the room that there is.
+        let book = KeptFile::at(log.with_file_name("book"));
+        book.keep("seen\n").unwrap();
+        assert_eq!(book.recall().unwrap().as_deref(), Some("seen\n"));
         return child::say("held");
     }
     let home = Home::new();

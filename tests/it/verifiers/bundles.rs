@@ -5,7 +5,7 @@ use super::Verdict;
 use super::mutations::Case;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use leasehold::audit;
+use leasehold::audit::{self, Blocks, Verifier, prepare};
 use leasehold::tlog::checkpoint::Checkpoint;
 use leasehold::tlog::hash::{Hash, node_hash};
 use leasehold::tlog::leaf_hash;
@@ -46,6 +46,43 @@ pub(super) struct Row {
 pub(super) fn verdict(bundle: &[u8], keys: &[u8]) -> Verdict {
     let first = report(bundle, keys).complaints.into_iter().next()?;
     Some((first.law, first.index))
+}
+
+/// Our own verifier as it stands behind each line of a good bundle: what stands before a change is judged once.
+pub(super) struct Steps<'a> {
+    base: &'a Base,
+    behind: Vec<Verifier>,
+}
+
+impl<'a> Steps<'a> {
+    pub(super) fn of(base: &'a Base) -> Self {
+        let policy = Policy::parse(&base.keys).unwrap();
+        let (mut verifier, _) = Verifier::begin(&mut Blocks::of(base.lines[0].as_slice(), 1), &policy).unwrap();
+        let mut behind = vec![verifier.clone()];
+        for line in &base.lines[1..] {
+            assert!(verifier.take(prepare(line)) && verifier.so_far().holds());
+            behind.push(verifier.clone());
+        }
+        Self { base, behind }
+    }
+
+    /// Its first complaint about a case; what stands behind that is not looked at.
+    pub(super) fn verdict(&self, case: &Case) -> Verdict {
+        if case.keep == 0 || case.head.is_some() {
+            return verdict(&self.base.with(case), &self.base.keys);
+        }
+        let rest = [case.middle.clone(), self.base.lines[case.resume..].concat()].concat();
+        let mut verifier = self.behind[case.keep - 1].clone();
+        for block in Blocks::of(rest.as_slice(), 1_000) {
+            let goes_on = verifier.take(block.pieces(1).into_iter().flat_map(prepare)) && verifier.go_on(block);
+            if let Some(first) = verifier.so_far().complaints.first() {
+                return Some((first.law.clone(), first.index));
+            }
+            assert!(goes_on);
+        }
+        let first = verifier.finish().complaints.into_iter().next()?;
+        Some((first.law, first.index))
+    }
 }
 
 /// Our own verifier's report.

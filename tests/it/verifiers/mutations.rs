@@ -34,11 +34,9 @@ pub(super) fn flip(base: &Base, line: usize, bit: usize) -> Case {
     Case::of(line, &changed, line + 1, format!("bit {} of byte {} of line {line}", bit % 8, bit / 8))
 }
 
-/// Every bit of a line, or one bit of every byte, each time another.
-pub(super) fn flips(base: &Base, line: usize, all: bool) -> Vec<Case> {
-    let bytes = base.lines[line].len();
-    let bits = (0..bytes * 8).filter(|bit| all || bit % 8 == (bit / 8 + line) % 8);
-    bits.map(|bit| flip(base, line, bit)).collect()
+/// Every bit of a line.
+pub(super) fn flips(base: &Base, line: usize) -> Vec<Case> {
+    (0..base.lines[line].len() * 8).map(|bit| flip(base, line, bit)).collect()
 }
 
 /// The bundle ends inside this line, or right before it.

@@ -142,7 +142,11 @@ impl Broker {
 
     /// With the estate of the tests in force.
     pub(super) async fn with_estate() -> Self {
-        let broker = Self::new().await;
+        Self::new().await.applying_the_estate().await
+    }
+
+    pub(super) async fn applying_the_estate(self) -> Self {
+        let broker = self;
         let request = v1::ApplyEstateRequest { request_id: broker.request_id(), document: ESTATE.into(), version: 0 };
         let applied = broker.estate(OPERATOR).apply_estate(request).await.unwrap().into_inner();
         assert_eq!(applied.version, 1);
@@ -187,6 +191,34 @@ impl Broker {
     pub(super) async fn task(&self, credential: &str) -> v1::Task {
         let request = self.task_request(credential);
         self.tasks(WORKLOAD).request_task(request).await.unwrap().into_inner().task.unwrap()
+    }
+
+    /// A task that a person approved, and a lease of it.
+    pub(super) async fn issued(&self) -> (String, String) {
+        let task = self.task("ledger-key").await;
+        let yes = v1::ApproveTaskRequest {
+            request_id: self.request_id(),
+            task_id: task.id.clone(),
+            request_digest: task.request_digest.clone(),
+            valid_for: None,
+        };
+        self.tasks(APPROVER).approve_task(yes).await.unwrap();
+        self.until(WORKLOAD, &task.id, v1::TaskState::Active).await;
+        let request = v1::IssueSecretRequest {
+            request_id: self.request_id(),
+            task_id: task.id.clone(),
+            credential: "ledger-key".into(),
+            ..Default::default()
+        };
+        let lease = self.issuance(WORKLOAD).issue_secret(request).await.unwrap().into_inner().lease.unwrap().id;
+        (task.id, lease)
+    }
+
+    /// Completes a task, and waits until nothing of it is left.
+    pub(super) async fn complete(&self, task: &str) {
+        let done = v1::CompleteTaskRequest { request_id: self.request_id(), task_id: task.to_owned() };
+        self.tasks(WORKLOAD).complete_task(done).await.unwrap();
+        self.until(WORKLOAD, task, v1::TaskState::Gone).await;
     }
 
     pub(super) fn task_request(&self, credential: &str) -> v1::RequestTaskRequest {

@@ -4,6 +4,7 @@ use super::broker::{APPROVER, AUDITOR, Broker, DEPUTY, OPERATOR, SCORER, reason}
 use crate::fixtures::world::WORKLOAD;
 use leasehold::audit::bundle::{Line, Shown, folded_line};
 use leasehold::audit::verify;
+use leasehold::domain::base::{Span, Time};
 use leasehold::domain::entry::bodies::log::BrokerStopped;
 use leasehold::domain::entry::{Body, Entry};
 use leasehold::domain::state::Command;
@@ -148,6 +149,53 @@ async fn a_chosen_part_proves_that_nothing_was_left_out() {
     assert_eq!(target, Some(format!("task {mine}")));
 }
 
+/// What is chosen, from a time on.
+async fn chosen_from(broker: &Broker, selection: Selection, from: Time) -> String {
+    let choice = Choice { selection: Some(selection), period: (Some(from), None), ..Choice::default() };
+    let mut export = Export::open(&broker.world, broker.world.journal.published(), choice).await.unwrap();
+    let mut bundle = Vec::new();
+    while let Some(piece) = export.next().await.unwrap() {
+        bundle.extend(piece);
+    }
+    String::from_utf8(bundle).unwrap()
+}
+
+#[tokio::test]
+async fn what_began_before_the_period_and_goes_on_in_it_is_shown_of_what_is_chosen() {
+    let broker = Broker::with_estate().await;
+    let (task, lease) = broker.issued().await;
+    broker.world.journal.propose(Command::Count, Vec::new()).await.unwrap();
+    let from = broker.entries().await.pop().unwrap().time.plus(Span::from_millis(1));
+    broker.grounds.clock.advance(Span::from_seconds(1));
+    broker.complete(&task).await;
+    broker.world.journal.propose(Command::Count, Vec::new()).await.unwrap();
+    let key = VerifierKey::parse(&broker.key).unwrap();
+    let ends = ["task.completed", "lease.expired", "token.revoked"];
+    let of = |name: &str| Some(name.to_owned());
+    for (selection, shown) in [
+        (Selection { agent: of("other-bot"), ..Selection::default() }, 0),
+        (Selection { agent: of("billing-bot"), ..Selection::default() }, 1),
+        (Selection { credential: of("ledger-key"), ..Selection::default() }, 1),
+        (Selection { task: Some(task.clone()), ..Selection::default() }, 1),
+        (Selection { lease: Some(lease.clone()), ..Selection::default() }, 1),
+    ] {
+        let selection = Selection { from: Some(from.to_string()), ..selection };
+        let bundle = chosen_from(&broker, selection.clone(), from).await;
+        let report = verify(bundle.as_bytes(), &key);
+        assert!(report.holds() && !report.whole, "{selection:?}: {report}");
+        assert_eq!(report.complete, ["task.requested", "lease.intended", "lease.issued"]);
+        assert_eq!(report.types.get("task.requested"), None, "it was requested before");
+        for kind in ends {
+            assert_eq!(
+                report.types.get(kind).copied().unwrap_or(0),
+                shown,
+                "{kind} of {selection:?}: {:?}",
+                report.types
+            );
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_part_holds_although_the_log_went_on_behind_its_last_count() {
     let broker = Broker::with_estate().await;
@@ -182,7 +230,9 @@ fn without(bundle: &str, kind: &str) -> String {
     let mut lines: Vec<String> = bundle.lines().map(|line| format!("{line}\n")).collect();
     let named = format!("\"type\":\"{kind}\"");
     let at = lines.iter().rposition(|line| line.contains(&named)).unwrap();
-    let Line::Entry(Shown { index, leaf, .. }) = Line::read(lines[at].trim_end().as_bytes()).unwrap() else { panic!() };
+    let Line::Entry(Shown { index, leaf, .. }, _) = Line::read(lines[at].trim_end().as_bytes()).unwrap() else {
+        panic!()
+    };
     lines[at] = String::from_utf8(folded_line(&Subtree { from: index, height: 0, root: leaf })).unwrap();
     lines.concat()
 }

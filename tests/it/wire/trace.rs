@@ -40,26 +40,9 @@ async fn trace(broker: &Broker, subject: Subject) -> Told {
 
 /// A lease of a task that was requested, approved by a person, and completed.
 async fn settled(broker: &Broker) -> (String, String) {
-    let task = broker.task("ledger-key").await;
-    let yes = v1::ApproveTaskRequest {
-        request_id: broker.request_id(),
-        task_id: task.id.clone(),
-        request_digest: task.request_digest.clone(),
-        valid_for: None,
-    };
-    broker.tasks(APPROVER).approve_task(yes).await.unwrap();
-    broker.until(WORKLOAD, &task.id, v1::TaskState::Active).await;
-    let request = v1::IssueSecretRequest {
-        request_id: broker.request_id(),
-        task_id: task.id.clone(),
-        credential: "ledger-key".into(),
-        ..Default::default()
-    };
-    let lease = broker.issuance(WORKLOAD).issue_secret(request).await.unwrap().into_inner().lease.unwrap().id;
-    let done = v1::CompleteTaskRequest { request_id: broker.request_id(), task_id: task.id.clone() };
-    broker.tasks(WORKLOAD).complete_task(done).await.unwrap();
-    broker.until(WORKLOAD, &task.id, v1::TaskState::Gone).await;
-    (task.id, lease)
+    let (task, lease) = broker.issued().await;
+    broker.complete(&task).await;
+    (task, lease)
 }
 
 fn parts(told: &Told) -> Vec<Part> {

@@ -2,12 +2,14 @@
 
 mod red_team;
 mod rounds;
+mod starting;
 
 use super::broker::{Broker, log_key};
 use crate::fixtures::until;
 use crate::witness::process::WitnessProcess;
 use leasehold::adapters::kept_file::KeptFile;
 use leasehold::adapters::witness::HttpWitness;
+use leasehold::ports::Witness;
 use leasehold::services::witness::{Asked, Witnessing};
 use leasehold::tlog::policy::Policy;
 use std::path::PathBuf;
@@ -35,9 +37,15 @@ fn kept(broker: &Broker) -> PathBuf {
 
 /// The broker asks the witnesses of this policy, as `app` has it ask.
 fn ask(broker: &Broker, text: &str) -> DropGuard {
+    ask_by(broker, text, |way| Arc::new(way))
+}
+
+/// The same, by ways that the test stands in.
+fn ask_by(broker: &Broker, text: &str, stand_in: impl Fn(HttpWitness) -> Arc<dyn Witness>) -> DropGuard {
     let policy = policy(text);
+    let way = |name: &str, url: &str| stand_in(HttpWitness::new(name, url, None).unwrap());
     let asked = policy.witnesses().iter().map(|witness| Asked {
-        witness: Arc::new(HttpWitness::new(&witness.name, witness.url.as_deref().unwrap(), None).unwrap()),
+        witness: way(&witness.name, witness.url.as_deref().unwrap()),
         key: witness.key.clone(),
     });
     let asked = asked.collect();

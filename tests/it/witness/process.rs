@@ -44,6 +44,20 @@ impl WitnessProcess {
         running.wait().unwrap();
     }
 
+    /// Halts it where it is: it takes connections and answers nothing, until it goes on.
+    pub(crate) fn halt(&mut self) {
+        self.tell("STOP");
+    }
+
+    pub(crate) fn go_on(&mut self) {
+        self.tell("CONT");
+    }
+
+    fn tell(&mut self, signal: &str) {
+        let id = self.running.as_mut().expect("it runs").child().id().to_string();
+        assert!(Command::new("kill").args(["-s", signal, &id]).status().unwrap().success());
+    }
+
     /// Tells it to stop, and says how it went.
     pub(crate) fn stop(&mut self) -> ExitStatus {
         self.running.take().expect("it runs").end().unwrap()

@@ -1,14 +1,18 @@
 //! One estate change: a group of items closed by `estate.applied`, in one transaction.
 
-use super::super::object;
 use super::body;
 use crate::base::Digest;
+use crate::entry::canonical::typed::VERBATIM;
+use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
+use std::fmt;
 
 /// A JSON object kept as its canonical text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ItemJson(pub String);
+
+struct Verbatim;
 
 impl Serialize for ItemJson {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -18,7 +22,19 @@ impl Serialize for ItemJson {
 
 impl<'de> Deserialize<'de> for ItemJson {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(Self(Box::<RawValue>::deserialize(deserializer)?.get().to_owned()))
+        deserializer.deserialize_newtype_struct(VERBATIM, Verbatim)
+    }
+}
+
+impl Visitor<'_> for Verbatim {
+    type Value = ItemJson;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("canonical bytes, as they stand")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<ItemJson, E> {
+        Ok(ItemJson(text.to_owned()))
     }
 }
 
@@ -59,7 +75,6 @@ body!(
     /// Closes the group; everything before it in the group is in force from here.
     Applied {
         /// Counts of the whole estate.
-        #[serde(deserialize_with = "object::needed")]
         counts: Counts,
         /// Digest of the whole estate.
         digest: Digest,

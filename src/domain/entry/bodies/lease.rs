@@ -1,6 +1,5 @@
 //! The life of a lease.
 
-use super::super::object;
 use super::body;
 use crate::base::{Digest, LeaseId, Name, TaskId, Time};
 use serde::{Deserialize, Serialize};
@@ -156,7 +155,7 @@ body!(
         /// How surely; never below authority-confirmed.
         assurance: Assurance,
         /// For certificates.
-        #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "object::optional")]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         crl: Option<CrlSeen>,
         /// The engine's id of the look-up that said gone, if it gave one.
         #[serde(default, skip_serializing_if = "Option::is_none")]

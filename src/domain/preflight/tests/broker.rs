@@ -110,6 +110,8 @@ fn the_list_of_checks_is_whole_and_in_order() {
     no_connection.databases.get_mut(&name("ledger-ro")).unwrap().connection = Seen::Absent;
     names.extend(examined(&estate, &no_connection).iter().map(|it| pattern(&it.check)));
     names.extend(found(None, &good_side()).iter().map(|it| it.check.clone()));
+    names.extend(examine_witnesses(&super::outward::good_witnesses()).iter().map(|it| pattern(&it.check)));
+    names.extend(examine_public_log("here", &PublicLogSeen::Free).iter().map(|it| it.check.clone()));
     names.extend(["config.text", "estate.text", "server.reached"].map(str::to_owned));
     assert_eq!(names, CHECKS.iter().map(|it| (*it).to_owned()).collect());
     let place = |it: &Finding| CHECKS.iter().position(|check| *check == pattern(&it.check)).unwrap();
@@ -150,6 +152,7 @@ fn pattern(check: &str) -> String {
     match check.split('.').collect::<Vec<_>>()[..] {
         ["policy", "names" | "stale"] => check.to_owned(),
         ["policy", _] => "policy.<policy>".to_owned(),
+        ["witness", _, last] => format!("witness.<witness>.{last}"),
         [kind, _, last] => format!("{kind}.<name>.{last}"),
         _ => check.to_owned(),
     }

@@ -1,11 +1,12 @@
 //! Openings go only when two people say so, and never from under an open task or lease; and the
 //! numbers in the log are those of the log.
 
-use super::desk::{Desk, lease_of};
+use super::desk::{Desk, ESTATE, lease_of};
 use super::laws::{forged, forged_by};
 use super::*;
 use crate::base::{LeaseId, TaskId};
 use crate::entry::bodies::{evidence, log};
+use crate::estate::Document;
 use crate::reason::Reason;
 
 const ONE: (&str, u8) = ("people/operator", 30);
@@ -20,8 +21,7 @@ fn erase(
     let ask = command::EraseOpening {
         index,
         fields: vec!["purpose".into()],
-        task: about.0,
-        lease: about.1,
+        concerns: Some(command::Concerns { task: about.0, lease: about.1 }),
         justification: None,
     };
     let mark = desk.fresh();
@@ -62,6 +62,44 @@ fn what_an_open_task_or_lease_needs_stays() {
     assert_eq!(erase(&mut desk, ONE, index, (Some(task), None)), Err(Reason::OpeningInUse));
     let lease = desk.issue(task, "motd").unwrap();
     assert_eq!(erase(&mut desk, ONE, index, (None, Some(lease))), Err(Reason::OpeningInUse));
+}
+
+/// Another estate in force, applied by an operator of the one before.
+fn declare(desk: &mut Desk, by: (&str, u8), document: &str) {
+    let (document, version) = (Document::parse(document).unwrap(), desk.state.estate.version());
+    let mark = desk.fresh();
+    desk.ask(by.0, by.1, mark, Ask::ApplyEstate(command::ApplyEstate { document, version })).unwrap();
+}
+
+#[test]
+fn whoever_lost_the_office_is_no_first_person_and_whoever_comes_next_is() {
+    let mut desk = Desk::new();
+    let (task, index) = gone(&mut desk);
+    let about = (Some(task), None);
+    assert_eq!(erase(&mut desk, ONE, index, about), Ok(false));
+    declare(&mut desk, TWO, &ESTATE.replace("people/operator\"", "people/third-operator\""));
+    assert_eq!(erase(&mut desk, TWO, index, about), Ok(false), "alone in office with the wish");
+    assert_eq!(erase(&mut desk, TWO, index, about), Err(Reason::SelfApproval), "now it is theirs");
+    assert_eq!(erase(&mut desk, ONE, index, about), Err(Reason::RoleMissing));
+    assert_eq!(erase(&mut desk, ("people/third-operator", 32), index, about), Ok(true));
+    assert_eq!(desk.state, desk.refolded());
+}
+
+#[test]
+fn what_was_not_looked_up_is_recorded_for_nobody() {
+    let mut desk = Desk::new();
+    let task = desk.active("motd");
+    let index = desk.state.tasks[&task].facts.index;
+    let unlooked = |desk: &mut Desk, who: (&str, u8)| {
+        let fields = vec!["purpose".into()];
+        let ask = command::EraseOpening { index, fields, concerns: None, justification: None };
+        let mark = desk.fresh();
+        desk.ask(who.0, who.1, mark, Ask::EraseOpening(ask))
+    };
+    let size = desk.state.size;
+    assert!(matches!(unlooked(&mut desk, ONE), Ok(Reply::MayAsk)), "the office came between two looks");
+    assert_eq!(unlooked(&mut desk, ("people/lead", 1)).unwrap_err().reason, Reason::RoleMissing);
+    assert_eq!((desk.state.size, desk.state.erasures.len()), (size, 0));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::entry::bodies::estate::{ItemJson, ItemSet};
 use crate::entry::bodies::lease::Revocability;
 use crate::estate::{Document, Estate};
 use crate::state::approval::Yes;
-use crate::state::ask::{ApplyEstate, EndTask, EraseOpening};
+use crate::state::ask::{ApplyEstate, Concerns, EndTask, EraseOpening};
 use crate::state::erasure::Pending;
 use crate::state::lease::{self, Issued};
 use crate::state::repeat::{Kept, Outcome, Over, Remembered};
@@ -181,7 +181,8 @@ fn walk(desk: &mut Desk, step: u8, which: usize) {
         (18, ..) => declare(desk, &ESTATE.replace("\"10m\"", &format!("\"{}m\"", 2 + which))),
         (19 | 20, ..) => {
             let (mark, fields) = (fresh(desk), vec!["purpose".to_owned()]);
-            let erase = EraseOpening { index: 3, fields, task: None, lease: None, justification: None };
+            let concerns = Concerns { task: None, lease: None };
+            let erase = EraseOpening { index: 3, fields, concerns: Some(concerns), justification: None };
             let who = if step == 19 { ("people/operator", 9) } else { ("people/auditor", 8) };
             drop(desk.ask(who.0, who.1, mark, Ask::EraseOpening(erase)));
         }

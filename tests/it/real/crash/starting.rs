@@ -17,7 +17,7 @@ fn a_killed_broker_goes_on_from_its_snapshot_and_refuses_a_log_that_is_older() {
     let lease = lease_of(&house.issue(&task, &uuid()).unwrap());
     // Killed with a tail behind the snapshot.
     let first = signed_size(&snapshot);
-    house.restart(Some("in_shelf"));
+    house.restart(Some("before_rename"));
     assert_eq!(house.bot.lease(&lease).unwrap().state(), LeaseState::Issued);
     assert_eq!(folded_from(&house), first);
     // Killed by its own hand in the middle of the last snapshot.

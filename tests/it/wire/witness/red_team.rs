@@ -32,19 +32,19 @@ use tonic::transport::Channel;
 use v1::TaskState;
 
 /// An honest log with one issuance, which a witness and a monitor have seen.
-struct Crime {
-    broker: Broker,
+pub(super) struct Crime {
+    pub(super) broker: Broker,
     /// Asked by the honest broker; it goes on to run, and remembers.
     _witnesses: Vec<WitnessProcess>,
-    policy: String,
+    pub(super) policy: String,
     lease: String,
     /// What the monitor holds.
-    seen: Vouched,
+    pub(super) seen: Vouched,
     monitor: TempDir,
 }
 
 impl Crime {
-    async fn scene() -> Self {
+    pub(super) async fn scene() -> Self {
         let broker = Broker::with_estate().await;
         let (witnesses, policy) = witnesses(1, 1);
         let asking = ask(&broker, &policy);
@@ -61,7 +61,7 @@ impl Crime {
         Self { broker, _witnesses: witnesses, policy, lease, seen, monitor }
     }
 
-    async fn entries(&self) -> Vec<Vec<u8>> {
+    pub(super) async fn entries(&self) -> Vec<Vec<u8>> {
         let stored = self.broker.world.store.entries(0, 10_000).await.unwrap();
         stored.into_iter().map(|stored| stored.bytes).collect()
     }
@@ -93,7 +93,7 @@ impl Crime {
     }
 }
 
-async fn issue(broker: &Broker, task: &str) -> Result<v1::IssueSecretResponse, tonic::Status> {
+pub(super) async fn issue(broker: &Broker, task: &str) -> Result<v1::IssueSecretResponse, tonic::Status> {
     let request = v1::IssueSecretRequest {
         request_id: broker.request_id(),
         task_id: task.into(),
@@ -104,7 +104,7 @@ async fn issue(broker: &Broker, task: &str) -> Result<v1::IssueSecretResponse, t
 }
 
 /// Some entries that have nothing to do with the issuance.
-async fn read_log(broker: &Broker) {
+pub(super) async fn read_log(broker: &Broker) {
     for _ in 0..3 {
         let request = v1::StreamEntriesRequest { from_index: 0, limit: 1 };
         broker.evidence(AUDITOR).stream_entries(request).await.unwrap();
@@ -112,7 +112,7 @@ async fn read_log(broker: &Broker) {
 }
 
 /// Writes a log of these entries, signed with the log's key: what the attacker can do.
-async fn forge(path: &Path, entries: &[Vec<u8>]) {
+pub(super) async fn forge(path: &Path, entries: &[Vec<u8>]) {
     let store = SqliteStore::open(path).unwrap();
     let mut edge = Edge::new();
     let tiles = entries.iter().flat_map(|bytes| edge.push(leaf_hash(bytes))).collect::<Vec<_>>();

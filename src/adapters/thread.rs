@@ -1,8 +1,9 @@
 //! A thread that owns something that blocks, such as a connection, and does what it is given, one
-//! after another.
+//! after another. The log's writer, its reader, and the index over it have one each.
 //!
 //! SQLite blocks; the async side must not. Jobs come through a bounded queue, answers go back
 //! through a channel of their own. Dropping the handle finishes what is queued and ends the thread.
+//! What a lost answer means is for the owner of the handle to say, never for this file.
 
 use ports::{Fault, FaultKind};
 use std::thread::{Builder, JoinHandle};
@@ -36,10 +37,10 @@ impl<T: Send + 'static> Thread<T> {
                 job(&mut owned);
             }
         };
-        let thread = Builder::new()
-            .name(name.into())
-            .spawn(work)
-            .map_err(|error| Fault::new(FaultKind::Transient, "the log cannot start its threads").because(error))?;
+        let thread = Builder::new().name(name.into()).spawn(work).map_err(|error| {
+            let sentence = format!("the thread {name} cannot be started");
+            Fault::new(FaultKind::Transient, sentence).because(error)
+        })?;
         Ok(Self { jobs: Some(jobs), thread: Some(thread) })
     }
 
@@ -72,5 +73,36 @@ impl<T> Drop for Thread<T> {
             // A thread that panicked has said so already.
             let _ = thread.join();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::Future as _;
+    use std::task::Poll::Ready;
+
+    #[tokio::test]
+    async fn jobs_are_done_in_order_and_a_drop_waits_for_those_whose_callers_have_left() {
+        let (done, told) = std::sync::mpsc::channel();
+        let thread = Thread::start("test", Vec::new()).unwrap();
+        assert_eq!(thread.run(|seen| seen.len()).await, Ok(0));
+        let (begin, begun) = std::sync::mpsc::channel();
+        let held = thread.run(move |_| begun.recv());
+        let mut held = Box::pin(held);
+        assert!(std::future::poll_fn(|context| Ready(held.as_mut().poll(context).is_pending())).await);
+        for number in [1, 2, 3] {
+            let done = done.clone();
+            let mut asked = Box::pin(thread.run(move |seen| {
+                seen.push(number);
+                done.send(seen.clone())
+            }));
+            // Polled once each, the jobs are in the queue; then their callers leave.
+            assert!(std::future::poll_fn(|context| Ready(asked.as_mut().poll(context).is_pending())).await);
+        }
+        begin.send(()).unwrap();
+        drop(held);
+        drop(thread);
+        assert_eq!(told.try_iter().last(), Some(vec![1, 2, 3]));
     }
 }
