@@ -47,6 +47,7 @@ pub(super) async fn ask(
             WitnessAnswer::ProofRefused if old_size == 0 => {
                 return Err(strange(name, "that the proof from nothing is wrong").into());
             }
+            WitnessAnswer::ProofRefused if old_size == size => return Err(SplitView::TwoRoots { size }.into()),
             // Our own tree made the proof, so what is wrong is where it begins: the witness saw others.
             WitnessAnswer::ProofRefused => {
                 let source = ProofError::Mismatch;
