@@ -1,32 +1,25 @@
 //! Leasehold: a SPIFFE-based secret broker for AI workloads, in Rust.
 //!
-//! The library is a stack of floors (see ARCHITECTURE.md). A floor uses floors below it,
-//! never a neighbour and never one above; `tests/it/tidy.rs` holds that rule.
+//! The house is a stack of floors, one crate each (see ARCHITECTURE.md), and this crate is its door:
+//! it names the floors, and holds `app`, which wires them. Nothing else lives here.
 //!
 //! Without features the crate is `tlog`, `domain` and `audit` alone: the offline verifier
 //! that an outside auditor can build without any network code.
 
-pub mod audit;
-pub mod domain;
-pub mod failpoint;
-pub mod tlog;
-
-#[cfg(feature = "net")]
-pub mod adapters;
-#[cfg(feature = "net")]
-pub mod ports;
-#[cfg(feature = "net")]
-pub mod proto;
+pub use audit;
+pub use domain;
+pub use tlog;
 
 #[cfg(feature = "server")]
-pub mod services;
-#[cfg(feature = "server")]
-pub mod surfaces;
+pub use {adapters, failpoint, ports, services, surfaces};
+
+#[cfg(any(feature = "server", feature = "client", feature = "dev"))]
+pub use proto;
 
 #[cfg(feature = "client")]
-pub mod client;
+pub use client;
 #[cfg(feature = "dev")]
-pub mod devtrust;
+pub use devtrust;
 
 #[cfg(all(feature = "server", feature = "client", feature = "dev"))]
 pub mod app;

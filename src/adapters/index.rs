@@ -8,10 +8,10 @@
 mod file;
 
 use super::thread::Thread;
-use crate::domain::entry::Mention;
-use crate::ports::{Fault, FaultKind, Hits, LogIndex, Mark, Run, Seek};
 use async_trait::async_trait;
+use domain::entry::Mention;
 use file::IndexFile;
+use ports::{Fault, FaultKind, Hits, LogIndex, Mark, Run, Seek};
 use std::path::{Path, PathBuf};
 
 /// The index in a file.

@@ -2,7 +2,7 @@
 //! book. A crash leaves the old text or the new one. Readable by its owner only.
 
 use super::whole_file::{self, WholeFiles, Worth};
-use crate::ports::{Fault, FaultKind, Keepsake};
+use ports::{Fault, FaultKind, Keepsake};
 use rustix::fs::FlockOperation;
 use std::fs::File;
 use std::path::{Path, PathBuf};

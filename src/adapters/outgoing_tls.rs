@@ -1,7 +1,7 @@
 //! TLS towards servers that are no workloads (the engine, a probed database): their certificates are
 //! vouched for by authorities that someone named in a file, never by the system's list.
 
-use crate::ports::{Fault, FaultKind};
+use ports::{Fault, FaultKind};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};

@@ -9,11 +9,11 @@ mod lines;
 mod tests;
 mod tls;
 
-use crate::domain::base::Secret;
-use crate::ports::{Account, Fault, FaultKind, Probe, ProbeTarget, Sighting};
 use async_trait::async_trait;
+use domain::base::Secret;
 use futures_util::future::BoxFuture;
 use lines::Lines;
+use ports::{Account, Fault, FaultKind, Probe, ProbeTarget, Sighting};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -4,7 +4,7 @@
 //! leaves what was there, and takes no room from the log.
 
 use super::whole_file::{self, WholeFiles, Worth};
-use crate::ports::{Fault, FaultKind, Shelf};
+use ports::{Fault, FaultKind, Shelf};
 use std::path::{Path, PathBuf};
 
 /// The files beside one log.

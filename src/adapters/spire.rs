@@ -17,13 +17,13 @@ mod token;
 pub use channel::client_channel;
 pub use tls::ClientCertificate;
 
-use crate::domain::base::{Secret, SpiffeId, Time, TrustDomain};
-use crate::domain::reason::Denial;
-use crate::domain::svid::{Audience, Subject};
-use crate::ports::{TrustSource, TrustStanding};
 use async_trait::async_trait;
 use bundles::{BundleSet, Roots};
+use domain::base::{Secret, SpiffeId, Time, TrustDomain};
+use domain::reason::Denial;
+use domain::svid::{Audience, Subject};
 use line::{Kind, Line};
+use ports::{TrustSource, TrustStanding};
 use rustls::pki_types::CertificateDer;
 use spiffe::{JwtSource, X509Source};
 use std::collections::BTreeSet;

@@ -19,10 +19,10 @@ pub use check::LogFile;
 pub use reserve::room_is_whole;
 
 use super::thread::{Lost, Thread};
-use crate::domain::entry::{Commitment, Opening};
-use crate::ports::{AppendError, Batch, Fault, FaultKind, Head, LogStore, StoredEntry};
 use async_trait::async_trait;
+use domain::entry::{Commitment, Opening};
 use place::{Anchor, Lock};
+use ports::{AppendError, Batch, Fault, FaultKind, Head, LogStore, StoredEntry};
 use reserve::Reserve;
 use rusqlite::{Connection, OpenFlags};
 use std::path::Path;

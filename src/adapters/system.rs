@@ -1,8 +1,8 @@
 //! The real clock and the real chance. The only file of the product that may ask the operating
 //! system for either.
 
-use crate::domain::base::{Span, Time};
-use crate::ports::{Clock, Entropy, Reading};
+use domain::base::{Span, Time};
+use ports::{Clock, Entropy, Reading};
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
 /// Log time: max(wall, last entry) at the start, then the boot-time clock, which counts suspended

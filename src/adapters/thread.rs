@@ -5,7 +5,7 @@
 //! through a channel of their own. Dropping the handle finishes what is queued and ends the thread.
 //! What a lost answer means is for the owner of the handle to say, never for this file.
 
-use crate::ports::{Fault, FaultKind};
+use ports::{Fault, FaultKind};
 use std::thread::{Builder, JoinHandle};
 use tokio::sync::{mpsc, oneshot};
 

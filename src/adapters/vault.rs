@@ -16,15 +16,15 @@ mod wire;
 
 pub use survey::{SurveyorSettings, VaultSurveyor};
 
-use crate::domain::base::{Secret, Span, Time};
-use crate::ports::secret_engine::CertificateAtEngine;
-use crate::ports::{
+use async_trait::async_trait;
+use domain::base::{Secret, Span, Time};
+use futures_util::future::BoxFuture;
+use login::Login;
+use ports::secret_engine::CertificateAtEngine;
+use ports::{
     Accessor, Clock, EngineHealth, EngineLease, Fault, FaultKind, MadeToken, MintOrder, MintOutcome, RevocationProof,
     SecretEngine, TokenSpec,
 };
-use async_trait::async_trait;
-use futures_util::future::BoxFuture;
-use login::Login;
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;

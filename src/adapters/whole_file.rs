@@ -1,11 +1,11 @@
 //! Files that are replaced as a whole, for their owner only: a draft is written beside, made durable, and
 //! renamed into the place, so that a crash leaves the old file or the new one.
 //!
-//! The one core of both ports for small files, [`Keepsake`](crate::ports::Keepsake) and
-//! [`Shelf`](crate::ports::Shelf). In what they differ, they say by a [`Worth`]. The folder is somebody
+//! The one core of both ports for small files, [`Keepsake`](ports::Keepsake) and
+//! [`Shelf`](ports::Shelf). In what they differ, they say by a [`Worth`]. The folder is somebody
 //! else's to guard, such as the log's store.
 
-use crate::ports::{Fault, FaultKind};
+use ports::{Fault, FaultKind};
 use rustix::fs::StatVfs;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
@@ -49,7 +49,7 @@ impl WholeFiles {
         }
         let draft = with_ending(file, ".draft");
         let replaced = write(&draft, parts).and_then(|()| {
-            crate::failpoint!("before_rename");
+            failpoint::pass!("before_rename");
             fs::rename(&draft, file)?;
             File::open(folder_of(file))?.sync_all()
         });

@@ -2,14 +2,14 @@
 //! `http` on loopback. Nothing of an answer is believed here: the service verifies it.
 
 use super::outgoing_tls;
-use crate::ports::{Fault, FaultKind, Witness, WitnessAnswer};
-use crate::tlog::witness::{SIZE_MEDIA_TYPE, decimal};
 use async_trait::async_trait;
+use ports::{Fault, FaultKind, Witness, WitnessAnswer};
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, Response, StatusCode, Url};
 use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
+use tlog::witness::{SIZE_MEDIA_TYPE, decimal};
 
 /// One witness at its submission prefix.
 pub struct HttpWitness {

@@ -213,7 +213,9 @@ impl Running {
     fn announce(&self) -> Result<()> {
         let mut out = std::io::stdout();
         let public = self.http.map(|http| format!("LISTENING_HTTP {http}\n")).unwrap_or_default();
-        let told = write!(out, "LISTENING {}\n{public}", self.address).and_then(|()| out.flush());
+        // In one piece: who reads the first line only may be gone before a second is written.
+        let lines = format!("LISTENING {}\n{public}", self.address);
+        let told = out.write_all(lines.as_bytes()).and_then(|()| out.flush());
         told.context("nobody reads where the broker listens")
     }
 

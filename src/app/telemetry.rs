@@ -12,7 +12,7 @@ use tracing_subscriber::{Registry, fmt};
 /// Starts logging. A second call changes nothing.
 pub fn start() {
     let asked = environment("LEASEHOLD_LOG").and_then(|text| EnvFilter::try_new(text).ok());
-    let asked = asked.unwrap_or_else(|| EnvFilter::new("leasehold=info,warn"));
+    let asked = asked.unwrap_or_else(|| EnvFilter::new(FILTER));
     let lines = fmt::layer().with_writer(io::stderr).with_ansi(false).with_filter(filter_fn(may_be_written));
     // Fails only if logging was started before.
     let _ = Registry::default().with(asked).with(lines).try_init();
@@ -23,6 +23,9 @@ fn may_be_written(metadata: &Metadata<'_>) -> bool {
     let library = metadata.target().split("::").next().unwrap_or_default();
     !["rustify", "vaultrs"].contains(&library)
 }
+
+/// Unless something else is asked for. The targets of every floor begin with the product's name.
+const FILTER: &str = "leasehold=info,warn";
 
 /// One variable of the environment.
 #[expect(clippy::disallowed_methods, reason = "the one place where the broker reads its environment")]
@@ -50,6 +53,21 @@ mod tests {
     }
 
     #[test]
+    fn a_filter_that_names_the_product_covers_every_floor() {
+        let page = Page::default();
+        let writer = page.clone();
+        let lines = fmt::layer().with_writer(move || writer.clone()).with_ansi(false);
+        tracing::subscriber::with_default(Registry::default().with(lines).with(EnvFilter::new(FILTER)), || {
+            tracing::info!(target: "leasehold::app::serve", "of the root package");
+            tracing::info!(target: "leasehold_services::journal", "of a floor");
+            tracing::info!(target: "tonic", "of a library");
+        });
+        let page = String::from_utf8(page.0.lock().unwrap().clone()).unwrap();
+        assert!(page.contains("of the root package") && page.contains("of a floor"), "{page}");
+        assert!(!page.contains("of a library"), "{page}");
+    }
+
+    #[test]
     fn spans_that_hold_paths_of_requests_are_never_written() {
         let page = Page::default();
         let writer = page.clone();
@@ -58,7 +76,7 @@ mod tests {
             Registry::default().with(EnvFilter::new("trace")).with(lines.with_filter(filter_fn(may_be_written)));
         tracing::subscriber::with_default(lines, || {
             let _engine = tracing::info_span!(target: "rustify::endpoint", "exec", path = "database/creds/x").entered();
-            tracing::info!(target: "leasehold::services", "a line of ours");
+            tracing::info!(target: "leasehold_services", "a line of ours");
             tracing::error!(target: "vaultrs", path = "database/creds/x", "a line of theirs");
         });
         let page = String::from_utf8(page.0.lock().unwrap().clone()).unwrap();

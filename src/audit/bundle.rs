@@ -4,14 +4,14 @@
 //!
 //! docs/evidence-format.md says it for strangers. Nothing is verified here; see `verify`.
 
-use crate::domain::entry::canonical;
-use crate::domain::entry::canonical::typed::{self, Misread};
-use crate::domain::entry::{Entry, NotAnEntry};
-use crate::tlog::Hash;
-use crate::tlog::peaks::Subtree;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use domain::entry::canonical;
+use domain::entry::canonical::typed::{self, Misread};
+use domain::entry::{Entry, NotAnEntry};
 use serde::{Deserialize, Serialize};
+use tlog::Hash;
+use tlog::peaks::Subtree;
 
 /// The form that is written and read.
 pub const FORM: &str = "leasehold-bundle/2";

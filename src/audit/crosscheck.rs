@@ -11,7 +11,7 @@ mod report;
 
 pub use report::{Compared, Difference, Side, Tally};
 
-use crate::domain::base::Time;
+use domain::base::Time;
 use ledger::{Expected, Ledger, Purpose, Role};
 use line::{Header, Line, What};
 use std::collections::{BTreeMap, BTreeSet};

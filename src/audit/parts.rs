@@ -3,10 +3,10 @@
 //! of a type that is claimed to be complete cannot be missing, and lives are followed lease by lease.
 
 use super::bundle::Selection;
-use crate::domain::base::{LeaseId, Time};
-use crate::domain::entry::body::Type;
-use crate::domain::entry::{Body, Entry};
-use crate::domain::state::{Broken, State};
+use domain::base::{LeaseId, Time};
+use domain::entry::body::Type;
+use domain::entry::{Body, Entry};
+use domain::state::{Broken, State};
 use std::collections::BTreeMap;
 
 type Numbers = [u64; Type::ALL.len()];

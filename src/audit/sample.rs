@@ -1,7 +1,7 @@
 //! Reproducible sampling: which entries an auditor looks at is decided by a seed, not by a person, and
 //! anyone with the seed and the log finds the same ones (docs/auditing.md defines it).
 
-use crate::domain::base::Digest;
+use domain::base::Digest;
 use std::collections::BTreeMap;
 
 /// Chooses `size` of the entries that are offered, however many there are and in whatever order.

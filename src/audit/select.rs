@@ -3,9 +3,9 @@
 
 use super::bundle::Selection;
 use super::parts::COMPLETE;
-use crate::domain::base::{LeaseId, TaskId};
-use crate::domain::entry::body::Type;
-use crate::domain::entry::{Body, Entry};
+use domain::base::{LeaseId, TaskId};
+use domain::entry::body::Type;
+use domain::entry::{Body, Entry};
 use std::collections::BTreeSet;
 
 /// Follows the entries of a stretch and says which are to be shown.

@@ -13,8 +13,8 @@ mod text;
 pub use gather::{Found, Gathered, Gathering, Query, Reach, Step};
 pub use story::{LeaseStory, Story, TaskStory};
 
-use crate::domain::base::{LeaseId, Name, SpiffeId, TaskId};
-use crate::domain::entry::Body;
+use domain::base::{LeaseId, Name, SpiffeId, TaskId};
+use domain::entry::Body;
 use serde::Serialize;
 use std::fmt;
 

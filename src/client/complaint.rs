@@ -5,8 +5,8 @@
 
 use super::globals::Target;
 use super::text::plain;
-use crate::domain::base::Span;
-use crate::domain::reason::Reason;
+use domain::base::Span;
+use domain::reason::Reason;
 use serde_json::{Map, Value, json};
 use std::error::Error;
 use std::fmt;
@@ -44,13 +44,13 @@ impl Complaint {
     }
 
     /// The command line or a file was not understood: exit code 2.
-    pub(crate) fn usage(what: impl Into<String>, next_step: impl Into<String>) -> Self {
+    pub fn usage(what: impl Into<String>, next_step: impl Into<String>) -> Self {
         let (what, next_step) = (what.into(), next_step.into());
         Self(Box::new(Particulars { what, next_step, exit_code: USAGE, ..Particulars::default() }))
     }
 
     /// A file could not be read or written.
-    pub(crate) fn file(deed: &str, path: &std::path::Path, error: &io::Error, next_step: &str) -> Self {
+    pub fn file(deed: &str, path: &std::path::Path, error: &io::Error, next_step: &str) -> Self {
         Self::usage(format!("cannot {deed} {}: {error}", path.display()), next_step)
     }
 

@@ -5,10 +5,10 @@
 
 use super::broker::Broker;
 use super::complaint::{Complaint, Result};
-use crate::proto::v1::GetConsistencyProofRequest;
-use crate::proto::v1::evidence_service_client::EvidenceServiceClient;
-use crate::tlog::Hash;
+use proto::v1::GetConsistencyProofRequest;
+use proto::v1::evidence_service_client::EvidenceServiceClient;
 use serde_json::json;
+use tlog::Hash;
 
 /// Arguments of `evidence consistency`.
 #[derive(Debug, clap::Args)]

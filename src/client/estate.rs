@@ -6,8 +6,8 @@ use super::broker::Broker;
 use super::complaint::{Complaint, Result};
 use super::text::NOTHING;
 use super::view;
-use crate::proto::v1::estate_service_client::EstateServiceClient;
-use crate::proto::v1::{ApplyEstateRequest, EstateAction, EstateChange, PlanEstateRequest, PlanEstateResponse};
+use proto::v1::estate_service_client::EstateServiceClient;
+use proto::v1::{ApplyEstateRequest, EstateAction, EstateChange, PlanEstateRequest, PlanEstateResponse};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 

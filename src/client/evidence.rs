@@ -13,8 +13,8 @@ use super::complaint::{Complaint, Result};
 use super::monitor::{self, MonitorArgs};
 use super::terminal::Terminal;
 use super::{consistency, verify, view};
-use crate::proto::v1::evidence_service_client::EvidenceServiceClient;
-use crate::proto::v1::{GetCheckpointRequest, GetReceiptRequest, StreamEntriesRequest, StreamEntriesResponse};
+use proto::v1::evidence_service_client::EvidenceServiceClient;
+use proto::v1::{GetCheckpointRequest, GetReceiptRequest, StreamEntriesRequest, StreamEntriesResponse};
 use serde_json::{Map, Value, json};
 use std::path::PathBuf;
 
@@ -170,7 +170,7 @@ fn show(broker: &mut Broker<'_>, item: &StreamEntriesResponse, types: &[String])
         return Ok(());
     }
     if broker.terminal.json {
-        let openings = item.openings.iter().map(Into::into).collect();
+        let openings = item.openings.iter().map(view::disclosed).collect();
         return broker.terminal.record(&view::Entry { index: item.index, entry, openings });
     }
     broker.terminal.line(&format!("{:>8}  {time}  {kind:<30}  {}", item.index, particulars(&item.entry)))

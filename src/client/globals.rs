@@ -2,7 +2,7 @@
 
 use super::complaint::{Complaint, Result};
 use super::text::plain;
-use crate::domain::base::SpiffeId;
+use domain::base::SpiffeId;
 
 /// Options of every verb.
 #[derive(Debug, Clone, Default, PartialEq, Eq, clap::Args)]

@@ -4,9 +4,9 @@ use super::broker::Broker;
 use super::complaint::Result;
 use super::text::{self, time_short};
 use super::{proof, view};
-use crate::domain::base::Span;
-use crate::proto::v1::issuance_service_client::IssuanceServiceClient;
-use crate::proto::v1::{GetLeaseRequest, Lease, ListLeasesRequest, RenewLeaseRequest, RevokeLeaseRequest};
+use domain::base::Span;
+use proto::v1::issuance_service_client::IssuanceServiceClient;
+use proto::v1::{GetLeaseRequest, Lease, ListLeasesRequest, RenewLeaseRequest, RevokeLeaseRequest};
 use serde_json::json;
 use std::collections::BTreeMap;
 

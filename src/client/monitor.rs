@@ -4,17 +4,17 @@
 
 use super::broker::Broker;
 use super::complaint::{Complaint, Result};
-use crate::domain::base::Time;
-use crate::proto::v1::evidence_service_client::EvidenceServiceClient;
-use crate::proto::v1::{GetCheckpointRequest, GetConsistencyProofRequest};
-use crate::tlog::Hash;
-use crate::tlog::checkpoint::Checkpoint;
-use crate::tlog::monitor::{Followed, SplitView, follow};
-use crate::tlog::policy::{Judged, Policy};
+use domain::base::Time;
+use proto::v1::evidence_service_client::EvidenceServiceClient;
+use proto::v1::{GetCheckpointRequest, GetConsistencyProofRequest};
 use serde_json::json;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
+use tlog::Hash;
+use tlog::checkpoint::Checkpoint;
+use tlog::monitor::{Followed, SplitView, follow};
+use tlog::policy::{Judged, Policy};
 
 /// Arguments of `evidence monitor`.
 #[derive(Debug, clap::Args)]

@@ -5,8 +5,8 @@
 use super::broker::Broker;
 use super::complaint::{Complaint, Result};
 use super::{lease, stopwatch, view};
-use crate::domain::reason::Reason;
-use crate::proto::v1::{Lease, LeaseState};
+use domain::reason::Reason;
+use proto::v1::{Lease, LeaseState};
 use serde::Serialize;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -160,7 +160,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(1);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proto::v1::{Revocability, RevocationAssurance};
+    use proto::v1::{Revocability, RevocationAssurance};
 
     fn seen(state: LeaseState, assurance: RevocationAssurance, revocability: Revocability) -> Proven {
         let mut lease = Lease { id: "lease-1".into(), credential: "ledger-ro".into(), ..Lease::default() };

@@ -12,9 +12,9 @@ use super::broker::Broker;
 use super::complaint::{Complaint, Result};
 use super::text::{self, time_short};
 use super::view;
-use crate::domain::base::{Secret, Span};
-use crate::proto::v1::issue_secret_request::Parameters;
-use crate::proto::v1::{CertificateParameters, IssueSecretResponse, KeyValueParameters};
+use domain::base::{Secret, Span};
+use proto::v1::issue_secret_request::Parameters;
+use proto::v1::{CertificateParameters, IssueSecretResponse, KeyValueParameters};
 use std::path::PathBuf;
 
 /// Verbs on secrets.

@@ -7,9 +7,9 @@ use super::follow::Following;
 use super::terminal::Terminal;
 use super::text::{time, time_short};
 use super::view;
-use crate::proto::v1::signal_service_client::SignalServiceClient;
-use crate::proto::v1::status_service_client::StatusServiceClient;
-use crate::proto::v1::{GetStatusRequest, SubscribeRequest, SubscribeResponse};
+use proto::v1::signal_service_client::SignalServiceClient;
+use proto::v1::status_service_client::StatusServiceClient;
+use proto::v1::{GetStatusRequest, SubscribeRequest, SubscribeResponse};
 use std::cell::Cell;
 use std::ops::ControlFlow;
 

@@ -3,8 +3,8 @@
 use super::broker::Broker;
 use super::complaint::Result;
 use super::text::{short, time, time_short};
-use crate::proto::v1::status_service_client::StatusServiceClient;
-use crate::proto::v1::{ComponentHealth, GetStatusRequest, GetStatusResponse, HealthState};
+use proto::v1::status_service_client::StatusServiceClient;
+use proto::v1::{ComponentHealth, GetStatusRequest, GetStatusResponse, HealthState};
 use serde_json::json;
 
 /// Asks and shows.

@@ -10,8 +10,8 @@ use super::follow::Following;
 use super::terminal::Terminal;
 use super::text::{span_of, time_short};
 use super::{proof, view};
-use crate::proto::v1::task_service_client::TaskServiceClient;
-use crate::proto::v1::{
+use proto::v1::task_service_client::TaskServiceClient;
+use proto::v1::{
     CancelTaskRequest, CompleteTaskRequest, GetTaskRequest, ListTasksRequest, Task, WatchTaskRequest, WatchTaskResponse,
 };
 use serde_json::json;
@@ -158,7 +158,7 @@ pub(super) fn show(terminal: &mut Terminal, task: &Task) -> Result<()> {
         return terminal.document(&view::Task::from(task));
     }
     let list = |items: &[String]| if items.is_empty() { "-".into() } else { items.join(", ") };
-    let yes = |yes: &crate::proto::v1::Approval| {
+    let yes = |yes: &proto::v1::Approval| {
         format!("{} by {} until {}", yes.team, yes.approver, time_short(yes.until_time.as_ref()))
     };
     let approvals: Vec<String> = task.approvals.iter().map(yes).collect();

@@ -69,7 +69,10 @@ impl Terminal {
     }
 
     /// One line of data.
-    pub(crate) fn line(&mut self, text: &str) -> Result<()> {
+    ///
+    /// # Errors
+    /// Standard output could not be written.
+    pub fn line(&mut self, text: &str) -> Result<()> {
         writeln!(self.data, "{}", plain(text)).map_err(Complaint::writing)
     }
 
@@ -89,7 +92,10 @@ impl Terminal {
     }
 
     /// One whole JSON document as data, laid out for reading.
-    pub(crate) fn document(&mut self, value: &impl Serialize) -> Result<()> {
+    ///
+    /// # Errors
+    /// Standard output could not be written.
+    pub fn document(&mut self, value: &impl Serialize) -> Result<()> {
         let json = serde_json::to_string_pretty(value).map_err(Complaint::bug)?;
         writeln!(self.data, "{}", plain_json(&json)).map_err(Complaint::writing)
     }
@@ -107,7 +113,7 @@ impl Terminal {
     }
 
     /// One line of talk. That nobody listens is no reason to fail.
-    pub(crate) fn say(&mut self, text: &str) {
+    pub fn say(&mut self, text: &str) {
         let _ = writeln!(self.talk, "{}", plain(text));
     }
 

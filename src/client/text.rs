@@ -3,7 +3,7 @@
 //!
 //! Pure. Everything that is shown to a person passes through [`plain`].
 
-use crate::domain::base::{Span, Time};
+use domain::base::{Span, Time};
 use std::borrow::Cow;
 use std::fmt::Write as _;
 

@@ -7,13 +7,13 @@ pub use cores::verify_on_all_cores;
 use super::complaint::{Complaint, Result};
 use super::evidence::VerifyArgs;
 use super::terminal::Terminal;
-use crate::audit::bundle::Disclosed;
-use crate::audit::{Report, verify_receipt};
-use crate::tlog::policy::Policy;
+use audit::bundle::Disclosed;
+use audit::{Report, verify_receipt};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
+use tlog::policy::Policy;
 
 /// The first key of a bundle's head; a receipt is laid out for reading.
 const BUNDLE_BEGINS: &[u8] = b"{\"checkpoint\":";
@@ -77,7 +77,10 @@ fn receipt(bytes: &[u8], policy: &Policy) -> Result<Report> {
 }
 
 /// Prints a report as data.
-pub(crate) fn show(report: &Report, terminal: &mut Terminal) -> Result<()> {
+///
+/// # Errors
+/// Standard output could not be written.
+pub fn show(report: &Report, terminal: &mut Terminal) -> Result<()> {
     if terminal.json {
         return terminal.document(&Document { holds: report.holds(), report });
     }

@@ -4,8 +4,8 @@
 
 use super::complaint::{Complaint, Result};
 use super::text::{short, span_of, time};
-use crate::audit::bundle::Disclosed;
-use crate::proto::v1::{self, LeaseState, Revocability, RevocationAssurance, TaskState};
+use audit::bundle::Disclosed;
+use proto::v1::{self, LeaseState, Revocability, RevocationAssurance, TaskState};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -104,7 +104,7 @@ impl From<&v1::Task> for Task {
             purpose_code: task.purpose_code.clone(),
             credentials: task.credentials.clone(),
             window: window.map(|window| window.to_string()),
-            window_seconds: window.map(crate::domain::base::Span::seconds),
+            window_seconds: window.map(domain::base::Span::seconds),
             state: task_state(task),
             request_time: task.request_time.as_ref().map(time),
             end_time: task.end_time.as_ref().map(time),
@@ -134,18 +134,12 @@ impl From<&v1::Lease> for Lease {
     }
 }
 
-impl From<&v1::Opening> for Disclosed {
-    fn from(opening: &v1::Opening) -> Self {
-        Self::new(&opening.field, &opening.salt, &opening.value)
-    }
-}
-
 impl From<&v1::Receipt> for Receipt {
     fn from(receipt: &v1::Receipt) -> Self {
         Self {
             proof: receipt.proof.clone(),
             entry: String::from_utf8_lossy(&receipt.entry).into_owned(),
-            openings: receipt.openings.iter().map(Disclosed::from).collect(),
+            openings: receipt.openings.iter().map(disclosed).collect(),
             witnessed: receipt.witnessed,
         }
     }
@@ -193,6 +187,11 @@ pub(crate) fn assurance(lease: &v1::Lease) -> String {
 pub(crate) fn revocability(lease: &v1::Lease) -> String {
     let name = Revocability::try_from(lease.revocability).ok().map(|it| it.as_str_name());
     short(name, "REVOCABILITY_", lease.revocability)
+}
+
+/// An opening, as bundles have it.
+pub(crate) fn disclosed(opening: &v1::Opening) -> Disclosed {
+    Disclosed::new(&opening.field, &opening.salt, &opening.value)
 }
 
 fn not_an_entry() -> Complaint {

@@ -5,7 +5,7 @@
 //! the standard leaves open (serial subject, back-dating) follow SPIRE.
 
 use super::{DevTrustError, Identity};
-use crate::domain::base::{Secret, Span, SpiffeId, Time, TrustDomain};
+use domain::base::{Secret, Span, SpiffeId, Time, TrustDomain};
 use jsonwebtoken::jwk::{Jwk, ThumbprintHash};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use rcgen::{

@@ -1,7 +1,7 @@
 //! The wall clock of the development trust domain: the only file of this floor that reads it.
 //! Never used by the broker, whose clock is `adapters/system`.
 
-use crate::domain::base::Time;
+use domain::base::Time;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The time now; the epoch itself on a machine whose clock stands before 1970.

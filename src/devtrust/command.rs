@@ -2,7 +2,7 @@
 //! Prints one JSON object with every endpoint, then `READY`, and runs until SIGINT or SIGTERM.
 
 use super::{Config, DevTrust, DevTrustError, Identity, Lifetimes};
-use crate::domain::base::{Span, TrustDomain};
+use domain::base::{Span, TrustDomain};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::future::Future;

@@ -5,7 +5,7 @@
 
 use super::DevTrustError;
 use super::authority::Authority;
-use crate::domain::base::{Time, TrustDomain};
+use domain::base::{Time, TrustDomain};
 use jsonwebtoken::jwk::JwkSet;
 
 /// All generations of one trust domain's authorities.

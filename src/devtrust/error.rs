@@ -1,8 +1,8 @@
 //! What can go wrong in the development trust domain. Never carries a key or a token.
 
-use crate::domain::base::name::NotAName;
-use crate::domain::base::spiffe_id::SpiffeIdError;
-use crate::domain::base::{Name, TrustDomain};
+use domain::base::name::NotAName;
+use domain::base::spiffe_id::SpiffeIdError;
+use domain::base::{Name, TrustDomain};
 use std::path::PathBuf;
 
 /// Why the development trust domain could not do what it was asked.

@@ -1,7 +1,7 @@
 //! A declared identity: whom a socket speaks for. Read once, valid from then on.
 
 use super::DevTrustError;
-use crate::domain::base::{Name, SpiffeId};
+use domain::base::{Name, SpiffeId};
 use std::str::FromStr;
 
 /// Whom one socket of the development trust domain speaks for.

@@ -7,7 +7,7 @@
 use super::authority::{Validity, X509Svid};
 use super::domain_keys::DomainKeys;
 use super::{DevTrustError, Identity, Lifetimes};
-use crate::domain::base::{Span, Time, TrustDomain};
+use domain::base::{Span, Time, TrustDomain};
 use std::collections::BTreeMap;
 
 /// Everything that is issued, and everything that issues.

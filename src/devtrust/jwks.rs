@@ -2,10 +2,10 @@
 //! A standard JWK set (RFC 7517) with `kid`, `alg` and `use`; public data only.
 
 use super::issuer::Issuer;
-use crate::domain::base::TrustDomain;
 use axum::extract::State;
 use axum::routing::get;
 use axum::{Json, Router};
+use domain::base::TrustDomain;
 use jsonwebtoken::jwk::{JwkSet, KeyAlgorithm, PublicKeyUse};
 use tokio::sync::watch;
 

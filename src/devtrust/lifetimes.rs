@@ -1,7 +1,7 @@
 //! How long SVIDs live, and from that when they are renewed.
 
 use super::DevTrustError;
-use crate::domain::base::Span;
+use domain::base::Span;
 use std::time::Duration;
 
 /// How long SVIDs live. The default is SPIRE's: one hour for X.509, five minutes for JWT.

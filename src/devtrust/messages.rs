@@ -3,13 +3,11 @@
 
 use super::domain_keys::DomainKeys;
 use super::issuer::Served;
-use crate::domain::base::TrustDomain;
-use crate::proto::workload::{
-    JwtBundlesResponse, ValidateJwtsvidResponse, X509BundlesResponse, X509svid, X509svidResponse,
-};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use domain::base::TrustDomain;
 use prost_types::value::Kind;
+use proto::workload::{JwtBundlesResponse, ValidateJwtsvidResponse, X509BundlesResponse, X509svid, X509svidResponse};
 use serde_json::Value;
 use spiffe::{JwtBundle, JwtBundleSet, JwtSvid};
 use tonic::Status;

@@ -7,14 +7,14 @@
 use super::clock;
 use super::issuer::{Issuer, Served};
 use super::messages;
-use crate::domain::base::SpiffeId;
-use crate::proto::workload::spiffe_workload_api_server::{SpiffeWorkloadApi, SpiffeWorkloadApiServer};
-use crate::proto::workload::{
+use async_trait::async_trait;
+use domain::base::SpiffeId;
+use futures_util::stream::{self, BoxStream, StreamExt as _};
+use proto::workload::spiffe_workload_api_server::{SpiffeWorkloadApi, SpiffeWorkloadApiServer};
+use proto::workload::{
     JwtBundlesRequest, JwtBundlesResponse, Jwtsvid, JwtsvidRequest, JwtsvidResponse, ValidateJwtsvidRequest,
     ValidateJwtsvidResponse, X509BundlesRequest, X509BundlesResponse, X509svidRequest, X509svidResponse,
 };
-use async_trait::async_trait;
-use futures_util::stream::{self, BoxStream, StreamExt as _};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tonic::service::interceptor::InterceptedService;

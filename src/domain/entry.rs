@@ -17,7 +17,7 @@ pub use body::Body;
 pub use commitment::{Commitment, Opening};
 pub use mention::Mention;
 
-use crate::domain::base::{Digest, Time};
+use crate::base::{Digest, Time};
 use canonical::typed::{self, Misread};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

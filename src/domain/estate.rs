@@ -25,8 +25,8 @@ pub use path::{EnginePath, NotAPath};
 pub use pattern::{IdPattern, NotAPattern};
 pub use plan::{Action, Change, Plan, plan};
 
-use crate::domain::base::{Digest, Name, SpiffeId};
-use crate::domain::entry::bodies::estate::Counts;
+use crate::base::{Digest, Name, SpiffeId};
+use crate::entry::bodies::estate::Counts;
 use imbl::OrdMap;
 use index::Index;
 use std::sync::Arc;

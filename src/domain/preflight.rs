@@ -31,8 +31,8 @@ pub use survey::{
 };
 pub use witnesses::{Stance, WitnessSurvey, examine_witnesses};
 
-use crate::domain::base::{Name, SpiffeId};
-use crate::domain::estate::{Credential, Estate, Kind};
+use crate::base::{Name, SpiffeId};
+use crate::estate::{Credential, Estate, Kind};
 use check::Checks;
 
 /// What the engine's set-up is held against.

@@ -4,8 +4,8 @@
 //! `docs/roles.md` is printed from here. Health and reflection are not calls of this table: they
 //! need no SVID and tell nothing.
 
-use crate::domain::base::SpiffeId;
-use crate::domain::estate::{Estate, RoleName};
+use crate::base::SpiffeId;
+use crate::estate::{Estate, RoleName};
 use std::fmt;
 
 /// What a verified caller is, by the estate in force.

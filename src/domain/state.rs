@@ -21,7 +21,7 @@ pub mod limits;
 mod pace;
 pub mod repeat;
 pub mod settle;
-#[cfg(feature = "server")]
+#[cfg(feature = "snapshot")]
 pub mod snapshot;
 pub mod task;
 pub mod token;
@@ -64,12 +64,12 @@ pub struct State {
     /// Leases whose end is not proven within its bound.
     pub unproven: OrdSet<LeaseId>,
     /// Set where the log is only judged: see [`State::judging`].
-    pub(in crate::domain::state) judges_only: bool,
-    pub(in crate::domain::state) group: Option<Group>,
-    pub(in crate::domain::state) bound: OrdSet<(TaskId, Digest)>,
-    pub(in crate::domain::state) aging: OrdSet<(Time, Digest)>,
-    pub(in crate::domain::state) pace: OrdMap<Name, Time>,
-    pub(in crate::domain::state) agenda: OrdSet<(Time, Duty)>,
+    pub(in crate::state) judges_only: bool,
+    pub(in crate::state) group: Option<Group>,
+    pub(in crate::state) bound: OrdSet<(TaskId, Digest)>,
+    pub(in crate::state) aging: OrdSet<(Time, Digest)>,
+    pub(in crate::state) pace: OrdMap<Name, Time>,
+    pub(in crate::state) agenda: OrdSet<(Time, Duty)>,
 }
 
 /// What a decision may look at besides the state.
@@ -95,7 +95,7 @@ pub struct Broken {
 }
 
 impl Broken {
-    pub(in crate::domain::state) fn new(law: &'static str, sentence: impl Into<String>) -> Self {
+    pub(in crate::state) fn new(law: &'static str, sentence: impl Into<String>) -> Self {
         Self { law, sentence: sentence.into() }
     }
 }
@@ -241,13 +241,13 @@ impl State {
 }
 
 /// An entry with its place in the log.
-pub(in crate::domain::state) struct About<'a> {
+pub(in crate::state) struct About<'a> {
     /// Its index.
-    pub(in crate::domain::state) index: u64,
+    pub(in crate::state) index: u64,
     /// Its leaf hash.
-    pub(in crate::domain::state) leaf: Digest,
+    pub(in crate::state) leaf: Digest,
     /// The entry.
-    pub(in crate::domain::state) entry: &'a Entry,
+    pub(in crate::state) entry: &'a Entry,
 }
 
 #[cfg(test)]

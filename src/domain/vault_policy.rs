@@ -7,8 +7,8 @@
 
 mod rule;
 
-use crate::domain::base::{Digest, Name};
-use crate::domain::estate::{Credential, EnginePath, Estate, Kind};
+use crate::base::{Digest, Name};
+use crate::estate::{Credential, EnginePath, Estate, Kind};
 use rule::{Capability, Part, Rule, Value};
 
 /// Name of the broker's own policy.

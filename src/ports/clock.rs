@@ -1,6 +1,6 @@
 //! The time of the log.
 
-use crate::domain::base::Time;
+use domain::base::Time;
 
 /// One look at the clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,9 +2,9 @@
 //! wrong with it, the log is the truth, and the index is thrown away and filled anew.
 
 use super::fault::Fault;
-use crate::domain::base::Digest;
-use crate::domain::entry::Mention;
 use async_trait::async_trait;
+use domain::base::Digest;
+use domain::entry::Mention;
 
 /// How far an index goes, and of which log it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,9 +1,9 @@
 //! Where the log lives. One active writer; readers may be many.
 
 use super::fault::Fault;
-use crate::domain::entry::{Commitment, Opening};
-pub use crate::domain::state::Lane;
 use async_trait::async_trait;
+use domain::entry::{Commitment, Opening};
+pub use domain::state::Lane;
 
 /// The durable end of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]

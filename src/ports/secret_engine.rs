@@ -2,8 +2,8 @@
 //! which the adapter sends as `X-Leasehold-Entry`.
 
 use super::fault::Fault;
-use crate::domain::base::{Secret, Span, SpiffeId, Time};
 use async_trait::async_trait;
+use domain::base::{Secret, Span, SpiffeId, Time};
 
 /// Handle of a token at the engine: can look it up and revoke it, cannot use it.
 #[derive(Clone, PartialEq, Eq)]
@@ -144,7 +144,7 @@ pub struct CrlProof {
     /// CRL number on which the serial stands.
     pub number: u64,
     /// SHA-256 of that CRL's DER.
-    pub digest: crate::domain::base::Digest,
+    pub digest: domain::base::Digest,
 }
 
 /// Whether the engine can be used.

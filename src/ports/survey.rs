@@ -1,8 +1,8 @@
 //! The facts that `leasehold doctor` judges: how the engine is set up, seen with an operator's eyes.
 
 use super::Fault;
-use crate::domain::preflight::{Expected, Survey};
 use async_trait::async_trait;
+use domain::preflight::{Expected, Survey};
 
 /// Reads how the engine is set up. It changes nothing there, and may be asked again at any time.
 ///

@@ -1,9 +1,9 @@
 //! Who may be believed: trust bundles by trust domain, and the verification built on them.
 
-use crate::domain::base::{Span, SpiffeId, Time, TrustDomain};
-use crate::domain::reason::Denial;
-use crate::domain::svid::{Audience, Subject};
 use async_trait::async_trait;
+use domain::base::{Span, SpiffeId, Time, TrustDomain};
+use domain::reason::Denial;
+use domain::svid::{Audience, Subject};
 
 /// How the source itself fares: what it holds, and whether more can come.
 #[derive(Debug, Clone, PartialEq, Eq)]

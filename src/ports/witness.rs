@@ -8,10 +8,11 @@ use async_trait::async_trait;
 pub enum WitnessAnswer {
     /// Signature lines, not verified yet; others than its own may be among them.
     Cosigned(String),
-    /// It cosigned this size last, and not the old size that it was told; or it is the checkpoint's own
-    /// size, and the root is another.
+    /// It cosigned this size last, and not the old size that it was told. Witnesses of before July 2026
+    /// say so of the checkpoint's own size too, if the root is another (C2SP pull request 280).
     Conflict(u64),
-    /// The proof does not lead from what it cosigned last to this checkpoint.
+    /// The proof does not lead from what it cosigned last to this checkpoint, or the roots differ at the
+    /// same size.
     ProofRefused,
 }
 

@@ -7,12 +7,12 @@ use super::commit::Openings;
 use super::end::{lost, opened, probe_of, unrecorded};
 use super::issue::InFlight;
 use super::tokens::tag_of_origin;
-use crate::domain::base::{LeaseId, Span};
-use crate::domain::entry::bodies::lease::NotIssuedCause;
-use crate::domain::estate::{Credential, Kind};
-use crate::domain::state::command::OrphanFacts;
-use crate::domain::state::{Command, Finding, Lease, State, Task};
-use crate::ports::{EngineLease, Fault, FaultKind, ProbeTarget};
+use domain::base::{LeaseId, Span};
+use domain::entry::bodies::lease::NotIssuedCause;
+use domain::estate::{Credential, Kind};
+use domain::state::command::OrphanFacts;
+use domain::state::{Command, Finding, Lease, State, Task};
+use ports::{EngineLease, Fault, FaultKind, ProbeTarget};
 use std::collections::HashSet;
 
 /// Closes intents.
@@ -58,7 +58,7 @@ impl Close {
                 leases + self.end_accounts(state, lease, task, credential).await?
             }
         };
-        crate::failpoint!("in_close");
+        failpoint::pass!("in_close");
         let why = if found == 0 { NotIssuedCause::NothingFound } else { NotIssuedCause::FoundAndEnded };
         let finding = Command::Found(Finding::NotIssued { lease: id, why });
         self.world.journal.propose(finding, Vec::new()).await.map(|_| ()).map_err(unrecorded)

@@ -1,7 +1,7 @@
 //! Makes commitments: a fresh salt for each value, the opening kept beside.
 
-use crate::domain::entry::{Commitment, Opening};
-use crate::ports::{Entropy, entropy};
+use domain::entry::{Commitment, Opening};
+use ports::{Entropy, entropy};
 
 /// Openings made for one proposal.
 pub struct Openings<'a> {

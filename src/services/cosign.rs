@@ -4,16 +4,16 @@
 //! Deciding, making durable and signing are one step under one lock, so that no two requests pass each
 //! other; they block, and run where that is allowed.
 
-use crate::domain::base::Time;
-use crate::ports::{Fault, FaultKind, Keepsake};
-use crate::tlog::Hash;
-use crate::tlog::cosignature::Cosigner;
-use crate::tlog::note::VerifierKey;
-use crate::tlog::tree::TreeHead;
-use crate::tlog::witness::{Refusal, Request, decide};
+use domain::base::Time;
+use ports::{Fault, FaultKind, Keepsake};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use tlog::Hash;
+use tlog::cosignature::Cosigner;
+use tlog::note::VerifierKey;
+use tlog::tree::TreeHead;
+use tlog::witness::{Refusal, Request, decide};
 
 /// A witness.
 pub struct Cosign {

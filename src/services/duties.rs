@@ -11,9 +11,9 @@ use super::close::Close;
 use super::end::End;
 use super::renew::Renew;
 use super::tokens::Tokens;
-use crate::domain::base::Name;
-use crate::domain::state::{Command, Duty, State};
-use crate::ports::{Fault, FaultKind};
+use domain::base::Name;
+use domain::state::{Command, Duty, State};
+use ports::{Fault, FaultKind};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -127,6 +127,6 @@ async fn carry_out(world: &World, verbs: &Verbs, duty: Duty) -> Result<(), Fault
     }
 }
 
-fn transient(denial: crate::domain::reason::Denial) -> Fault {
+fn transient(denial: domain::reason::Denial) -> Fault {
     Fault::new(FaultKind::Transient, denial.sentence)
 }

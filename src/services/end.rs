@@ -4,17 +4,17 @@
 use super::World;
 use super::commit::Openings;
 use super::tokens::Tokens;
-use crate::domain::base::{LeaseId, Span, TaskId};
-use crate::domain::entry::Entry;
-use crate::domain::entry::bodies::lease::CrlSeen;
-use crate::domain::estate::{Kind, Probe};
-use crate::domain::reason::Denial;
-use crate::domain::state::command::{GoneFacts, OrphanFacts};
-use crate::domain::state::lease::{Issued, Stage};
-use crate::domain::state::{Command, Finding, Lease, State};
-use crate::domain::vault_policy;
-use crate::ports::secret_engine::CertificateAtEngine;
-use crate::ports::{Accessor, Account, EngineLease, Fault, FaultKind, ProbeTarget, RevocationProof};
+use domain::base::{LeaseId, Span, TaskId};
+use domain::entry::Entry;
+use domain::entry::bodies::lease::CrlSeen;
+use domain::estate::{Kind, Probe};
+use domain::reason::Denial;
+use domain::state::command::{GoneFacts, OrphanFacts};
+use domain::state::lease::{Issued, Stage};
+use domain::state::{Command, Finding, Lease, State};
+use domain::vault_policy;
+use ports::secret_engine::CertificateAtEngine;
+use ports::{Accessor, Account, EngineLease, Fault, FaultKind, ProbeTarget, RevocationProof};
 
 /// Ends leases and tokens.
 #[derive(Clone)]
@@ -28,7 +28,7 @@ pub struct End {
 struct Condemned {
     id: LeaseId,
     issued: Issued,
-    name: crate::domain::base::Name,
+    name: domain::base::Name,
     engine_lease: EngineLease,
     account: Option<Account>,
     probe: Option<ProbeTarget>,
@@ -58,12 +58,12 @@ impl End {
     async fn try_lease(&self, id: LeaseId) -> Result<(), (&'static str, Fault)> {
         let condemned = self.condemned(id).await.map_err(|fault| ("engine", fault))?;
         let Some(mut condemned) = condemned else { return Ok(()) };
-        crate::failpoint!("before_revoke");
+        failpoint::pass!("before_revoke");
         self.learn_number(&mut condemned).await;
         let proof = self.at_engine(&condemned).await.map_err(|fault| ("engine", fault))?;
-        crate::failpoint!("in_revoke");
+        failpoint::pass!("in_revoke");
         let backend_confirmed = self.at_backend(&condemned).await.map_err(|fault| ("backend", fault))?;
-        crate::failpoint!("after_proof");
+        failpoint::pass!("after_proof");
         let gone = GoneFacts {
             lease: id,
             backend_confirmed,

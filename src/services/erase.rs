@@ -5,10 +5,10 @@
 use super::World;
 use super::commit::Openings;
 use super::publish;
-use crate::domain::entry::{Entry, RequestMark};
-use crate::domain::reason::{Denial, Reason};
-use crate::domain::state::command::{Caller, Concerns, EraseOpening};
-use crate::domain::state::{Ask, Command, Reply};
+use domain::entry::{Entry, RequestMark};
+use domain::reason::{Denial, Reason};
+use domain::state::command::{Caller, Concerns, EraseOpening};
+use domain::state::{Ask, Command, Reply};
 
 /// What is to be erased, typed and bounded.
 #[derive(Debug)]

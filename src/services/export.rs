@@ -5,20 +5,20 @@ use super::World;
 use super::journal::Published;
 use super::witnessed::Vouched;
 use super::{publish, receipt};
-pub use crate::audit::bundle::Selection;
-use crate::audit::bundle::{Disclosed, Head, Shown, folded_line};
-use crate::audit::select::Selector;
-use crate::domain::base::{Span, TaskId, Time};
-use crate::domain::entry::body::Type;
-use crate::domain::entry::{Body, Entry};
-use crate::domain::reason::{Denial, Reason};
-use crate::domain::state::limits;
-use crate::ports::StoredEntry;
-use crate::tlog::leaf_hash;
-use crate::tlog::peaks::{Folds, Subtree};
+pub use audit::bundle::Selection;
+use audit::bundle::{Disclosed, Head, Shown, folded_line};
+use audit::select::Selector;
+use domain::base::{Span, TaskId, Time};
+use domain::entry::body::Type;
+use domain::entry::{Body, Entry};
+use domain::reason::{Denial, Reason};
+use domain::state::limits;
+use ports::StoredEntry;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
+use tlog::leaf_hash;
+use tlog::peaks::{Folds, Subtree};
 
 /// What to export.
 #[derive(Debug, Default)]

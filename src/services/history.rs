@@ -4,16 +4,16 @@
 use super::index::Index;
 use super::journal::recent::LeaseEnd;
 use super::trace::{self, Subject};
-use crate::audit::trace::{Gathered, LeaseStory, Story, TaskStory};
-use crate::domain::base::{Digest, LeaseId, Name, Span, TaskId, Time};
-use crate::domain::entry::Body;
-use crate::domain::entry::bodies::lease::Revocability;
-use crate::domain::estate::Credential;
-use crate::domain::reason::Denial;
-use crate::domain::state::approval::Yes;
-use crate::domain::state::task::{End, Facts, Stage, Task};
-use crate::tlog::leaf_hash;
+use audit::trace::{Gathered, LeaseStory, Story, TaskStory};
+use domain::base::{Digest, LeaseId, Name, Span, TaskId, Time};
+use domain::entry::Body;
+use domain::entry::bodies::lease::Revocability;
+use domain::estate::Credential;
+use domain::reason::Denial;
+use domain::state::approval::Yes;
+use domain::state::task::{End, Facts, Stage, Task};
 use std::sync::Arc;
+use tlog::leaf_hash;
 
 /// A lease that was settled long ago.
 #[derive(Debug, Clone)]

@@ -3,13 +3,13 @@
 //! decides on the index; what it lacks at the end of the log, a search reads from the log itself.
 
 use super::journal::Journal;
-use crate::domain::base::Digest;
-use crate::domain::entry::{Entry, Mention};
-use crate::domain::reason::{Denial, Reason};
-use crate::ports::{Fault, LogIndex, LogStore, Mark, Run, StoredEntry};
-use crate::tlog::leaf_hash;
+use domain::base::Digest;
+use domain::entry::{Entry, Mention};
+use domain::reason::{Denial, Reason};
+use ports::{Fault, LogIndex, LogStore, Mark, Run, StoredEntry};
 use std::sync::Arc;
 use std::time::Duration;
+use tlog::leaf_hash;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 

@@ -8,16 +8,16 @@ use super::World;
 use super::commit::Openings;
 use super::journal::Durable;
 use super::tokens::{HeldToken, Tokens, refused};
-use crate::domain::base::{LeaseId, Time};
-use crate::domain::entry::Opening;
-use crate::domain::entry::RequestMark;
-use crate::domain::entry::bodies::lease::{NotIssuedCause, Revocability};
-use crate::domain::estate::Kind;
-use crate::domain::reason::{Denial, Reason};
-use crate::domain::state::command::{Caller, IssueSecret, MintedFacts, Parameters};
-use crate::domain::state::lease::{Intent, step};
-use crate::domain::state::{Ask, Command, Finding, Reply, limits};
-use crate::ports::{EngineLease, FaultKind, MintOrder, MintOutcome, Minted};
+use domain::base::{LeaseId, Time};
+use domain::entry::Opening;
+use domain::entry::RequestMark;
+use domain::entry::bodies::lease::{NotIssuedCause, Revocability};
+use domain::estate::Kind;
+use domain::reason::{Denial, Reason};
+use domain::state::command::{Caller, IssueSecret, MintedFacts, Parameters};
+use domain::state::lease::{Intent, step};
+use domain::state::{Ask, Command, Finding, Reply, limits};
+use ports::{EngineLease, FaultKind, MintOrder, MintOutcome, Minted};
 use std::collections::HashSet;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -101,16 +101,16 @@ impl Issue {
         self.world.witnessed.allows_issuing()?;
         let _flight = self.in_flight.enter(ask.id);
         let parameters = ask.parameters.clone();
-        crate::failpoint!("before_intent");
+        failpoint::pass!("before_intent");
         let intent = self.intend(caller, mark, ask).await?;
-        crate::failpoint!("after_intent");
+        failpoint::pass!("after_intent");
         let token = self.token(&intent).await?;
         // Once more, right before a secret can exist; an intent that is left is closed by looking.
         self.world.witnessed.allows_issuing()?;
         let outcome = self.mint(&intent, &token, parameters).await?;
-        crate::failpoint!("after_mint");
+        failpoint::pass!("after_mint");
         let sealed = self.seal(intent, outcome).await?;
-        crate::failpoint!("after_seal");
+        failpoint::pass!("after_seal");
         Ok(sealed)
     }
 
@@ -213,7 +213,7 @@ fn facts(
     engine_request: String,
     openings: &mut Openings<'_>,
 ) -> MintedFacts {
-    let mut commitments = crate::domain::entry::Commitments::new();
+    let mut commitments = domain::entry::Commitments::new();
     if let Some(EngineLease(id)) = engine_lease {
         commitments.insert("engine_lease".into(), openings.commit("engine_lease", id.clone()));
     }

@@ -13,22 +13,22 @@ mod writer;
 pub use fold::StartError;
 
 use super::witnessed;
-use crate::domain::base::SpiffeId;
-use crate::domain::base::Time;
-use crate::domain::entry::Opening;
-use crate::domain::judge::Judge;
-use crate::domain::reason::{Denial, Reason};
-use crate::domain::state::{Command, Reply, State};
-use crate::ports::{Clock, Fault, FaultKind, LogStore, Shelf};
-use crate::tlog::checkpoint::Checkpoint;
-use crate::tlog::note::Signer;
-use crate::tlog::tree::Edge;
 use arc_swap::ArcSwap;
 use denials::Denials;
+use domain::base::SpiffeId;
+use domain::base::Time;
+use domain::entry::Opening;
+use domain::judge::Judge;
+use domain::reason::{Denial, Reason};
+use domain::state::{Command, Reply, State};
+use ports::{Clock, Fault, FaultKind, LogStore, Shelf};
 use recent::Recent;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use tlog::checkpoint::Checkpoint;
+use tlog::note::Signer;
+use tlog::tree::Edge;
 use tokio::sync::{mpsc, oneshot, watch};
 
 /// What readers see: a durable state with the checkpoint over exactly its entries.
@@ -241,7 +241,7 @@ pub enum WriterEnd {
     Closed,
     /// It is not known what the store holds: the process must stop, and start by folding.
     #[error("the log's store is in an unknown state")]
-    Lost(#[source] crate::ports::AppendError),
+    Lost(#[source] ports::AppendError),
 }
 
 fn stopping() -> Denial {

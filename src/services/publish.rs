@@ -3,9 +3,9 @@
 
 use super::World;
 use super::journal::Journal;
-use crate::domain::entry::{Entry, Opening};
-use crate::domain::reason::{Denial, Reason};
-use crate::ports::{LogStore, StoredEntry};
+use domain::entry::{Entry, Opening};
+use domain::reason::{Denial, Reason};
+use ports::{LogStore, StoredEntry};
 
 /// Entries in one page.
 pub const PAGE: u32 = 256;

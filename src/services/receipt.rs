@@ -4,13 +4,13 @@
 use super::World;
 use super::journal::{Published, Recorded};
 use super::tree;
-use crate::domain::entry::Opening;
-use crate::domain::reason::{Denial, Reason};
-use crate::tlog::Hash;
-use crate::tlog::peaks::Subtree;
-use crate::tlog::proof::Plan;
-use crate::tlog::receipt::Receipt;
+use domain::entry::Opening;
+use domain::reason::{Denial, Reason};
 use std::ops::Range;
+use tlog::Hash;
+use tlog::peaks::Subtree;
+use tlog::proof::Plan;
+use tlog::receipt::Receipt;
 
 /// A proof with what it proves.
 #[derive(Debug, Clone)]

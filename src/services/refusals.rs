@@ -3,11 +3,11 @@
 //! of verified callers that the journal only counted.
 
 use super::World;
-use crate::domain::base::Time;
-use crate::domain::entry::Body;
-use crate::domain::entry::bodies::access::Refused;
-use crate::domain::reason::Reason;
-use crate::domain::state::Command;
+use domain::base::Time;
+use domain::entry::Body;
+use domain::entry::bodies::access::Refused;
+use domain::reason::Reason;
+use domain::state::Command;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;

@@ -4,13 +4,13 @@
 use super::World;
 use super::end::{opened, unrecorded};
 use super::tokens::refused;
-use crate::domain::base::{LeaseId, Time};
-use crate::domain::entry::RequestMark;
-use crate::domain::reason::{Denial, Reason};
-use crate::domain::state::command::{Caller, RenewLease, RenewedFacts};
-use crate::domain::state::lease::{Stage, step};
-use crate::domain::state::{Ask, Command, Duty, Finding, Reply};
-use crate::ports::{EngineLease, Fault, FaultKind};
+use domain::base::{LeaseId, Time};
+use domain::entry::RequestMark;
+use domain::reason::{Denial, Reason};
+use domain::state::command::{Caller, RenewLease, RenewedFacts};
+use domain::state::lease::{Stage, step};
+use domain::state::{Ask, Command, Duty, Finding, Reply};
+use ports::{EngineLease, Fault, FaultKind};
 use std::collections::HashSet;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -81,7 +81,7 @@ impl Renew {
         // Again: while it waited, the lease may have ended, or a repeat of this very request was served.
         let Some(expires) = self.judged(&caller, mark, &ask).await? else { return Ok(id) };
         let engine_expires = self.prolong(id, expires).await.map_err(|fault| not_prolonged(&fault))?;
-        crate::failpoint!("after_prolong");
+        failpoint::pass!("after_prolong");
         let facts = RenewedFacts { lease: id, engine_expires, expires: Some(expires), asked_by: Some((caller, mark)) };
         self.world.journal.propose(Command::Found(Finding::Renewed(facts)), Vec::new()).await?;
         Ok(id)

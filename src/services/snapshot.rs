@@ -5,7 +5,7 @@
 //! What a snapshot is, and how a start uses it, is the journal's to know.
 
 use super::journal::Journal;
-use crate::domain::state::State;
+use domain::state::State;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;

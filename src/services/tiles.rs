@@ -6,12 +6,12 @@
 use super::World;
 use super::journal::Published;
 use super::witnessed::Witnessed;
-use crate::domain::reason::{Denial, Reason};
-use crate::ports::LogStore;
-use crate::tlog::hash::HASH_BYTES;
-use crate::tlog::tile::{Content, TILE_HEIGHT, TILE_WIDTH, TilePath, encode_entries, encode_hashes};
+use domain::reason::{Denial, Reason};
+use ports::LogStore;
 use std::fmt;
 use std::sync::Arc;
+use tlog::hash::HASH_BYTES;
+use tlog::tile::{Content, TILE_HEIGHT, TILE_WIDTH, TilePath, encode_entries, encode_hashes};
 
 /// Reads the public log. Cheap to clone.
 #[derive(Clone)]

@@ -5,13 +5,13 @@
 
 use super::World;
 use super::commit::Openings;
-use crate::domain::base::{Secret, Span, TaskId};
-use crate::domain::reason::{Denial, Reason};
-use crate::domain::state::command::TokenMade;
-use crate::domain::state::task::Stage;
-use crate::domain::state::{Command, Duty, Finding, Task};
-use crate::domain::vault_policy;
-use crate::ports::{Accessor, Fault, FaultKind, MadeToken, TokenSpec, entropy};
+use domain::base::{Secret, Span, TaskId};
+use domain::reason::{Denial, Reason};
+use domain::state::command::TokenMade;
+use domain::state::task::Stage;
+use domain::state::{Command, Duty, Finding, Task};
+use domain::vault_policy;
+use ports::{Accessor, Fault, FaultKind, MadeToken, TokenSpec, entropy};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::OnceCell;
@@ -71,7 +71,7 @@ impl Tokens {
         let tag = self.tag(&published.state.broker.origin);
         let spec = self.spec(task, tag).ok_or_else(over)?;
         let made = self.world.engine.make_token(&spec, task.facts.index).await.map_err(|fault| refused(&fault))?;
-        crate::failpoint!("after_token");
+        failpoint::pass!("after_token");
         let MadeToken { token, accessor, expires, engine_request } = made;
         let mut openings = Openings::of(&*self.world.entropy, "token.made");
         let facts = TokenMade {
@@ -123,7 +123,7 @@ impl Tokens {
 /// `lh` and four characters that stand for the log's origin. Sweeps touch nothing else.
 #[must_use]
 pub fn tag_of_origin(origin: &str) -> String {
-    let digest = crate::domain::base::Digest::of(&[b"leasehold/v1/tag\0", origin.as_bytes()]);
+    let digest = domain::base::Digest::of(&[b"leasehold/v1/tag\0", origin.as_bytes()]);
     let alphabet = b"abcdefghijklmnopqrstuvwxyz234567";
     let letter = |byte: &u8| alphabet.get(usize::from(*byte) % alphabet.len()).copied().map_or('a', char::from);
     let four: String = digest.as_bytes().iter().take(4).map(letter).collect();

@@ -3,12 +3,12 @@
 
 use super::index::{Index, TAIL_MAX, behind};
 use super::publish;
-use crate::domain::entry::{Entry, Mention};
-use crate::domain::reason::{Denial, Reason};
-use crate::ports::{Seek, StoredEntry};
+use domain::entry::{Entry, Mention};
+use domain::reason::{Denial, Reason};
+use ports::{Seek, StoredEntry};
 
-use crate::audit::trace::{Found, Gathering, Query, Reach, scan};
-pub use crate::audit::trace::{Gathered, Part, Step, Subject};
+use audit::trace::{Found, Gathering, Query, Reach, scan};
+pub use audit::trace::{Gathered, Part, Step, Subject};
 
 /// A trace with the size of the log that was looked through.
 #[derive(Debug)]

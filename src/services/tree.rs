@@ -1,12 +1,12 @@
 //! Hashes of the stored tree: what proofs and old heads are made of. Full tiles come from the store,
 //! everything newer from the edge; no entry is read.
 
-use crate::ports::{Fault, FaultKind, LogStore};
-use crate::tlog::Hash;
-use crate::tlog::proof::{Plan, TiledNodes};
-use crate::tlog::tile::TileId;
-use crate::tlog::tree::{Edge, TreeHead};
+use ports::{Fault, FaultKind, LogStore};
 use std::collections::BTreeMap;
+use tlog::Hash;
+use tlog::proof::{Plan, TiledNodes};
+use tlog::tile::TileId;
+use tlog::tree::{Edge, TreeHead};
 
 /// The hashes of a proof in the tree up to `edge`.
 ///

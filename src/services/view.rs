@@ -7,17 +7,17 @@ use super::index::Index;
 use super::journal::Published;
 use super::journal::recent::SettledLease;
 use super::publish;
-use crate::domain::base::{Digest, LeaseId, SpiffeId, TaskId, Time};
-use crate::domain::entry::bodies::task::Requested;
-use crate::domain::entry::{Body, Entry};
-use crate::domain::estate::Estate;
-use crate::domain::reason::{Denial, Reason};
-use crate::domain::roles::{CallerRole, HeldRoles, held_roles, may};
-use crate::domain::state::command::Caller;
-use crate::domain::state::repeat::Over;
-use crate::domain::state::{Lease, Task};
-use crate::tlog::leaf_hash;
+use domain::base::{Digest, LeaseId, SpiffeId, TaskId, Time};
+use domain::entry::bodies::task::Requested;
+use domain::entry::{Body, Entry};
+use domain::estate::Estate;
+use domain::reason::{Denial, Reason};
+use domain::roles::{CallerRole, HeldRoles, held_roles, may};
+use domain::state::command::Caller;
+use domain::state::repeat::Over;
+use domain::state::{Lease, Task};
 use std::sync::Arc;
+use tlog::leaf_hash;
 
 /// A caller who was let in to read.
 #[derive(Debug, Clone)]

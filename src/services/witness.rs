@@ -12,15 +12,15 @@ pub use ask::Unasked;
 use super::World;
 use super::journal::Published;
 use super::witnessed::{HistoryBroken, Vouched};
-use crate::domain::base::{Span, Time};
-use crate::ports::{FaultKind, Keepsake, Witness, entropy};
-use crate::tlog::cosignature::WitnessKey;
-use crate::tlog::policy::Policy;
+use domain::base::{Span, Time};
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
+use ports::{FaultKind, Keepsake, Witness, entropy};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
+use tlog::cosignature::WitnessKey;
+use tlog::policy::Policy;
 use tokio_util::sync::CancellationToken;
 
 /// Asks witnesses.

@@ -6,15 +6,15 @@
 
 use super::World;
 use super::{publish, tree};
-use crate::domain::base::Time;
-use crate::domain::reason::{Denial, Reason};
-use crate::ports::{Fault, LogStore};
-use crate::tlog::checkpoint::Checkpoint;
-use crate::tlog::monitor::SplitView;
-use crate::tlog::tree::Edge;
 use arc_swap::ArcSwapOption;
+use domain::base::Time;
+use domain::reason::{Denial, Reason};
+use ports::{Fault, LogStore};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
+use tlog::checkpoint::Checkpoint;
+use tlog::monitor::SplitView;
+use tlog::tree::Edge;
 
 /// Handle on it. Cheap to clone.
 #[derive(Clone, Default)]

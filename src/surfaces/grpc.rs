@@ -19,22 +19,22 @@ mod task;
 mod trace;
 
 use super::tls::Registry;
-use crate::ports::TrustSource;
-use crate::proto::v1::estate_service_server::EstateServiceServer;
-use crate::proto::v1::evidence_service_server::EvidenceServiceServer;
-use crate::proto::v1::issuance_service_server::IssuanceServiceServer;
-use crate::proto::v1::signal_service_server::SignalServiceServer;
-use crate::proto::v1::status_service_server::StatusServiceServer;
-use crate::proto::v1::task_service_server::TaskServiceServer;
-use crate::services::index::Index;
-use crate::services::issue::Issue;
-use crate::services::renew::Renew;
-use crate::services::view::View;
-use crate::services::{World, refusals};
 use desk::Desk;
 use futures_util::Stream;
 use guard::GuardLayer;
+use ports::TrustSource;
+use proto::v1::estate_service_server::EstateServiceServer;
+use proto::v1::evidence_service_server::EvidenceServiceServer;
+use proto::v1::issuance_service_server::IssuanceServiceServer;
+use proto::v1::signal_service_server::SignalServiceServer;
+use proto::v1::status_service_server::StatusServiceServer;
+use proto::v1::task_service_server::TaskServiceServer;
 use pulse::Pulse;
+use services::index::Index;
+use services::issue::Issue;
+use services::renew::Renew;
+use services::view::View;
+use services::{World, refusals};
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
@@ -136,7 +136,7 @@ async fn routes(parts: GrpcParts, stop: &CancellationToken) -> Result<Routes, Se
     let pulse = start(&world, trust, registry, reporter, stop).await;
     let desk = Desk { world, view, index, stop: stop.clone(), streams: Arc::default() };
     let reflection = tonic_reflection::server::Builder::configure()
-        .register_encoded_file_descriptor_set(crate::proto::DESCRIPTORS)
+        .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
         .build_v1()?;
     let issuance = issuance::Issuance { desk: desk.clone(), issue, renew };
     let status = status::Statuses { desk: desk.clone(), pulse };

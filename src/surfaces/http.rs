@@ -5,11 +5,11 @@
 
 mod tiles;
 
-use crate::services::tiles::PublicLog;
 use axum::Router;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
+use services::tiles::PublicLog;
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;

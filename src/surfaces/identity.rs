@@ -1,12 +1,12 @@
 //! Room one of a request: who calls. A certificate of the connection, a bearer token of the
 //! request, or both for one and the same identity.
 
-use crate::domain::base::{SpiffeId, Time};
-use crate::domain::reason::{Denial, Reason};
-use crate::domain::state::command::Caller;
-use crate::domain::svid::Audience;
-use crate::ports::TrustSource;
-use crate::surfaces::tls::Peer;
+use crate::tls::Peer;
+use domain::base::{SpiffeId, Time};
+use domain::reason::{Denial, Reason};
+use domain::state::command::Caller;
+use domain::svid::Audience;
+use ports::TrustSource;
 use tonic::Extensions;
 use tonic::metadata::MetadataMap;
 

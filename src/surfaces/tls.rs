@@ -11,7 +11,7 @@ mod session;
 pub use registry::{OpenConnection, Registry};
 pub use session::{Peer, Session};
 
-use crate::domain::reason::{Denial, Reason};
+use domain::reason::{Denial, Reason};
 use futures_util::{Stream, StreamExt as _};
 use std::collections::VecDeque;
 use std::io;

@@ -3,8 +3,6 @@
 //! Plain HTTP, for loopback or behind a server that speaks TLS and knows how to keep crowds out. What a
 //! request costs is bounded here: its bytes, the time it may take to arrive, and how many are read at once.
 
-use crate::services::cosign::{Cosign, NotCosigned};
-use crate::tlog::witness::{REQUEST_BYTES_MAX, Refusal, SIZE_MEDIA_TYPE};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::State;
@@ -12,9 +10,11 @@ use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
+use services::cosign::{Cosign, NotCosigned};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
+use tlog::witness::{REQUEST_BYTES_MAX, Refusal, SIZE_MEDIA_TYPE};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;

@@ -107,8 +107,8 @@ impl Folds {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tlog::leaf_hash;
-    use crate::tlog::tree::Edge;
+    use crate::leaf_hash;
+    use crate::tree::Edge;
     use proptest::prelude::*;
 
     fn leaf(index: u64) -> Hash {

@@ -43,13 +43,14 @@ pub enum Refusal {
     /// 403: not signed by a key that this witness trusts for the log.
     #[error("the checkpoint is not signed by a key of the log")]
     UnknownKey,
-    /// 409: another size was cosigned last; or, if it is the checkpoint's own, another root.
+    /// 409: another size was cosigned last.
     #[error("the checkpoint cosigned last has {size} entries")]
     Conflict {
         /// Size of the checkpoint cosigned last; 0 for none.
         size: u64,
     },
-    /// 422: the proof does not lead from what was cosigned last to this checkpoint.
+    /// 422: the proof does not lead from what was cosigned last to this checkpoint; or it is of the same
+    /// size, and the root is another.
     #[error("the consistency proof does not verify")]
     Proof,
 }
@@ -113,7 +114,7 @@ pub fn decide(
         return Err(Refusal::Malformed);
     }
     let latest = latest(&checkpoint.origin).unwrap_or(TreeHead { size: 0, root: EMPTY_ROOT });
-    if old != latest.size || (old == new.size && latest.root != new.root) {
+    if old != latest.size {
         return Err(Refusal::Conflict { size: latest.size });
     }
     verify_consistency(&latest, &new, &request.proof).map_err(|_| Refusal::Proof)?;

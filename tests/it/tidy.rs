@@ -5,6 +5,7 @@
 //! what to do. Nothing here starts a process other than `git ls-files`.
 
 mod bans;
+mod domain_order;
 mod floors;
 mod lexer;
 mod pages;

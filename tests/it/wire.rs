@@ -7,6 +7,7 @@ mod coverage;
 mod engine;
 mod evidence;
 mod faces;
+mod foreign;
 mod public_log;
 mod signals;
 mod trace;

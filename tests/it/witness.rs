@@ -2,5 +2,5 @@
 
 mod adapter;
 pub(crate) mod process;
-mod protocol;
+pub(crate) mod protocol;
 mod starting;

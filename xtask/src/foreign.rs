@@ -1,6 +1,6 @@
-//! What is written in other languages, made ready to run: go-spiffe (`tests/foreign/go`), PyPI `spiffe`
-//! (`tests/foreign/py`), and our own verifier in Python (`clients/verify-py`). Versions are pinned with
-//! hashes; each language's own package client checks them. Everything made goes to `target/peers`.
+//! What is written in other languages, made ready to run: go-spiffe (`tests/foreign/go`), a reader and a
+//! witness of logs in Go (`tests/foreign/tlog`), PyPI `spiffe` (`tests/foreign/py`), and our own verifier
+//! in Python (`clients/verify-py`). Versions are pinned with hashes; each language's own package client checks them. Everything made goes to `target/peers`.
 //!
 //! A machine that cannot have a client gets [`Missing`], which a test prints as NOT RUN. A client that
 //! does not build, or a hash that does not match, is an error like any other.
@@ -43,8 +43,21 @@ pub struct PyClient {
 /// # Errors
 /// [`Missing`] without Go or its modules; otherwise what the build says.
 pub fn go_client() -> Result<PathBuf> {
-    let source = root().join("tests/foreign/go");
-    let client = peers()?.join("go-spiffe-client");
+    go_program(GO, "1.24", "go", "go-spiffe-client")
+}
+
+/// Builds the reader and witness of logs in Go.
+///
+/// # Errors
+/// [`Missing`] without Go or its modules; otherwise what the build says.
+pub fn go_tlog() -> Result<PathBuf> {
+    go_program(GO_TLOG, "1.25", "tlog", "go-tlog")
+}
+
+/// Builds the Go program in this folder of `tests/foreign`.
+fn go_program(what: &'static str, version: &str, folder: &str, name: &str) -> Result<PathBuf> {
+    let source = root().join("tests/foreign").join(folder);
+    let program = peers()?.join(name);
     let _one_at_a_time = lock("go")?;
     let go = |arguments: &[&OsStr]| {
         let mut command = Command::new("go");
@@ -52,10 +65,8 @@ pub fn go_client() -> Result<PathBuf> {
         command.args(arguments).current_dir(&source).env("GOTOOLCHAIN", "local").env("GOFLAGS", "-mod=readonly");
         command.output()
     };
-    let missing = |why: String| Missing {
-        what: GO,
-        why: format!("{why}; it needs Go {GO_VERSION} or newer and a Go module proxy"),
-    };
+    let missing =
+        |why: String| Missing { what, why: format!("{why}; it needs Go {version} or newer and a Go module proxy") };
     let downloaded = match go(&["mod".as_ref(), "download".as_ref()]) {
         Err(error) if is_absent(&error) => return Err(missing("there is no `go`".to_owned()).into()),
         other => other?,
@@ -66,11 +77,11 @@ pub fn go_client() -> Result<PathBuf> {
         return if forged { bail!("go mod download: {said}") } else { Err(missing(said).into()) };
     }
     let flags = ["build", "-buildvcs=false", "-o"].map(AsRef::as_ref);
-    let built = go(&[&flags[..], &[client.as_os_str(), ".".as_ref()]].concat())?;
+    let built = go(&[&flags[..], &[program.as_os_str(), ".".as_ref()]].concat())?;
     if !built.status.success() {
         bail!("go build in {}: {}", source.display(), text(&built));
     }
-    Ok(client)
+    Ok(program)
 }
 
 /// Makes the Python client's environment, once for each state of its requirements.
@@ -173,7 +184,7 @@ fn root() -> PathBuf {
 }
 
 const GO: &str = "go-spiffe client";
-const GO_VERSION: &str = "1.24";
+const GO_TLOG: &str = "reader and witness of logs in Go";
 const PYTHON: &str = "Python spiffe client";
 const VERIFIER: &str = "verifier in Python";
 const PYTHON_VERSION: &str = "3.10";

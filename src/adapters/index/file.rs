@@ -1,8 +1,8 @@
 //! The file: its form, and when it is believed. What it holds is found by (kind, key, index), in one
 //! table that is its own B-tree.
 
-use crate::domain::base::Digest;
-use crate::ports::{Fault, FaultKind, Hits, Mark, Run, Seek};
+use domain::base::Digest;
+use ports::{Fault, FaultKind, Hits, Mark, Run, Seek};
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};

@@ -1,7 +1,7 @@
 //! When the file is believed. What holds of every index is in the contract suite of the port.
 
 use super::*;
-use crate::domain::base::{Digest, LeaseId, Time};
+use domain::base::{Digest, LeaseId, Time};
 
 fn mark(size: u64) -> Mark {
     Mark { size, leaf: Digest::of(&[&size.to_be_bytes()]) }

@@ -6,9 +6,9 @@
 
 use super::tls::Tls;
 use super::{Answer, refused};
-use crate::domain::base::{Digest, Secret};
-use crate::ports::{Fault, FaultKind};
+use domain::base::{Digest, Secret};
 use futures_util::future::BoxFuture;
+use ports::{Fault, FaultKind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit};

@@ -1,8 +1,8 @@
 //! The way to a PostgreSQL server: TLS with a named authority, or plain and then on loopback only.
 
-use crate::adapters::outgoing_tls;
-use crate::ports::{Fault, FaultKind};
+use crate::outgoing_tls;
 use futures_util::future::BoxFuture;
+use ports::{Fault, FaultKind};
 use rustls::pki_types::ServerName;
 use std::io;
 use std::net::IpAddr;

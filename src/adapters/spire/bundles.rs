@@ -3,7 +3,7 @@
 
 use super::TrustPolicy;
 use super::chain;
-use crate::domain::base::{Digest, SpiffeId, Time, TrustDomain};
+use domain::base::{Digest, SpiffeId, Time, TrustDomain};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, TrustAnchor};
 use rustls::sign::CertifiedKey;
 use spiffe::x509_source::X509SourceState;

@@ -3,9 +3,9 @@
 //! The one verifier of certificates in the product: door, client and registry all come here.
 
 use super::bundles::{BundleSet, Roots};
-use crate::domain::base::{Digest, Time, TrustDomain};
-use crate::domain::reason::{Denial, Reason};
-use crate::domain::svid::{self, ExtendedKeyUsage, KeyUsage, Presented, PresentedX509, Subject, claimed_id};
+use domain::base::{Digest, Time, TrustDomain};
+use domain::reason::{Denial, Reason};
+use domain::svid::{self, ExtendedKeyUsage, KeyUsage, Presented, PresentedX509, Subject, claimed_id};
 use rustls::pki_types::{CertificateDer, TrustAnchor, UnixTime};
 use std::time::Duration;
 use webpki::{EndEntityCert, KeyPurposeIdIter, VerifiedPath};

@@ -1,9 +1,9 @@
 //! A client's way to a broker: gRPC over mutual TLS to exactly one SPIFFE ID.
 
 use super::SpireTrust;
-use crate::domain::base::SpiffeId;
-use crate::ports::Clock;
+use domain::base::SpiffeId;
 use hyper_util::rt::TokioIo;
+use ports::Clock;
 use rustls::pki_types::ServerName;
 use std::io;
 use std::sync::Arc;

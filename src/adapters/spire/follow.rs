@@ -3,7 +3,7 @@
 use super::bundles::BundleSet;
 use super::line::{Kind, Line};
 use super::{SpireTrust, TrustPolicy};
-use crate::domain::base::SpiffeId;
+use domain::base::SpiffeId;
 use spiffe::{JwtSource, JwtSourceUpdates, X509Source};
 use std::sync::Arc;
 use std::time::Duration;

@@ -5,8 +5,8 @@
 //!
 //! Holds no bundle and decides nothing.
 
-use crate::domain::base::Span;
-use crate::ports::{TrustTrouble, TrustTroubleKind};
+use domain::base::Span;
+use ports::{TrustTrouble, TrustTroubleKind};
 use spiffe::transport::Endpoint;
 use spiffe::workload_api::endpoint;
 use spiffe::{WorkloadApiClient, WorkloadApiError, jwt_source, x509_source};

@@ -2,9 +2,9 @@
 //! the own SVID is looked up and every peer verified at each handshake.
 
 use super::SpireTrust;
-use crate::domain::base::SpiffeId;
-use crate::domain::reason::{Denial, Reason};
-use crate::ports::Clock;
+use domain::base::SpiffeId;
+use domain::reason::{Denial, Reason};
+use ports::Clock;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{ResolvesClientCert, Resumption};
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, aws_lc_rs, verify_tls13_signature};

@@ -3,9 +3,9 @@
 //! Nothing leaves here that carries a part of the token.
 
 use super::bundles::BundleSet;
-use crate::domain::base::Time;
-use crate::domain::reason::{Denial, Reason};
-use crate::domain::svid::{self, Audience, Presented, Subject, read_jwt};
+use domain::base::Time;
+use domain::reason::{Denial, Reason};
+use domain::svid::{self, Audience, Presented, Subject, read_jwt};
 use spiffe::JwtSvid;
 use spiffe::svid::jwt::{JwtSvidError, JwtVerificationErrorKind};
 

@@ -3,8 +3,8 @@
 //! Takes no lock, makes nothing, and writes nothing but the index that SQLite keeps in `-shm`.
 
 use super::{connect, erase, fault, file_of, read, schema, torn};
-use crate::domain::entry::{Commitment, Opening};
-use crate::ports::{Fault, FaultKind, Head, StoredEntry};
+use domain::entry::{Commitment, Opening};
+use ports::{Fault, FaultKind, Head, StoredEntry};
 use rusqlite::{Connection, OpenFlags, params};
 use std::path::Path;
 

@@ -4,7 +4,7 @@
 //! Nothing here is ever ambiguous: that is for the append to judge, which alone knows whether the
 //! commit had begun.
 
-use crate::ports::{Fault, FaultKind};
+use ports::{Fault, FaultKind};
 use rusqlite::{ErrorCode, ffi};
 
 /// `sentence` says what could not be done, `file` on which file. Trying again helps where the cause

@@ -3,7 +3,7 @@
 //! The log's openings are private and its head must have one writer, so the file is for its owner
 //! alone, its folder is writable by nobody else, and a lock beside it admits one process at a time.
 
-use crate::ports::{Fault, FaultKind};
+use ports::{Fault, FaultKind};
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};

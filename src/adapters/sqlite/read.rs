@@ -1,8 +1,8 @@
 //! The reads, each on the connection that cannot write. They see committed batches only, whole.
 
 use super::{erase, fault, file_of, schema, signed};
-use crate::domain::entry::{Commitment, Opening};
-use crate::ports::{Fault, Head, StoredEntry};
+use domain::entry::{Commitment, Opening};
+use ports::{Fault, Head, StoredEntry};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 pub(super) fn head(connection: &Connection) -> Result<Option<Head>, Fault> {

@@ -5,7 +5,7 @@
 //! Owned by the thread that appends. Nobody reads or writes what is in it.
 
 use super::place;
-use crate::ports::{Fault, FaultKind};
+use ports::{Fault, FaultKind};
 use rustix::fs::{FallocateFlags, fallocate, fstatvfs};
 use std::fs::{File, Metadata};
 use std::io::{self, Seek as _, SeekFrom, Write as _};

@@ -2,7 +2,7 @@
 //! untouched.
 
 use super::{fault, file_of, place, signed};
-use crate::ports::{Fault, FaultKind};
+use ports::{Fault, FaultKind};
 use rusqlite::{Connection, TransactionBehavior};
 use std::path::Path;
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! Tests of the store that need to see inside it; what every store keeps is in `tests/it/contract`.
 
 use super::*;
-use crate::ports::NewEntry;
+use ports::NewEntry;
 use rusqlite::ErrorCode;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;

@@ -7,7 +7,7 @@
 
 use super::fault;
 use super::place::name_beside;
-use crate::ports::Fault;
+use ports::Fault;
 use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::Path;

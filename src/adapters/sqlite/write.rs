@@ -4,8 +4,8 @@
 use super::place::Anchor;
 use super::reserve::Reserve;
 use super::{erase, fault, schema, signed};
-use crate::domain::entry::{Commitment, Opening};
-use crate::ports::{AppendError, Batch, Fault, FaultKind, Lane};
+use domain::entry::{Commitment, Opening};
+use ports::{AppendError, Batch, Fault, FaultKind, Lane};
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior, params};
 use std::collections::BTreeSet;
 

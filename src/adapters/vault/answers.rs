@@ -1,7 +1,7 @@
 //! The shapes of the engine's answers, as far as we read them. Secrets go into [`Secret`] while
 //! they are read, so that no plain copy of ours is left behind.
 
-use crate::domain::base::Secret;
+use domain::base::Secret;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 

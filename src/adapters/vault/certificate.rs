@@ -1,6 +1,6 @@
 //! A last look at a certificate before it is handed out: whose name the engine's role really signed.
 
-use crate::domain::base::SpiffeId;
+use domain::base::SpiffeId;
 use x509_parser::prelude::{GeneralName, Pem};
 
 /// Whether the leaf's only alternative name is this SPIFFE ID, and it has no common name beside it.

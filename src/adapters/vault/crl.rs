@@ -1,7 +1,7 @@
 //! Reading a certificate revocation list (RFC 5280 §5). Only what a proof needs: its number, the
 //! serials on it, and its digest. Its signature is not checked: it came from the engine itself.
 
-use crate::domain::base::Digest;
+use domain::base::Digest;
 use std::collections::BTreeSet;
 use x509_parser::prelude::{CertificateRevocationList, FromDer as _};
 

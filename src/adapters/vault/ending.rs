@@ -5,8 +5,8 @@ use super::Inner;
 use super::answers::{Anything, Keys};
 use super::crl::{Crl, read_crl};
 use super::wire::{Call, Effect};
-use crate::ports::secret_engine::{CertificateAtEngine, CrlProof};
-use crate::ports::{EngineLease, Fault, FaultKind, RevocationProof};
+use ports::secret_engine::{CertificateAtEngine, CrlProof};
+use ports::{EngineLease, Fault, FaultKind, RevocationProof};
 use rustify::enums::RequestMethod;
 use serde_json::json;
 

@@ -4,8 +4,8 @@
 use super::answers::Anything;
 use super::wire::{Answer, Call, Complaint, Effect, Wire};
 use super::{Inner, VaultAuth};
-use crate::domain::base::{Secret, Span, Time};
-use crate::ports::{Clock, EngineHealth, Fault, FaultKind};
+use domain::base::{Secret, Span, Time};
+use ports::{Clock, EngineHealth, Fault, FaultKind};
 use rustify::enums::RequestMethod;
 use serde_json::json;
 use std::sync::Arc;

@@ -3,12 +3,12 @@
 
 use super::answers::Keys;
 use super::wire::{Call, Complaint, Effect, Reach, Wire};
-use crate::domain::base::{Name, Secret};
-use crate::domain::estate::{Credential, Estate, Kind};
-use crate::domain::preflight::{DatabaseRole, DatabaseSurvey, Expected, PkiSurvey, Seen, Survey};
-use crate::domain::vault_policy::{self, TOKEN_ROLE};
-use crate::ports::{Fault, FaultKind, Surveyor};
 use async_trait::async_trait;
+use domain::base::{Name, Secret};
+use domain::estate::{Credential, Estate, Kind};
+use domain::preflight::{DatabaseRole, DatabaseSurvey, Expected, PkiSurvey, Seen, Survey};
+use domain::vault_policy::{self, TOKEN_ROLE};
+use ports::{Fault, FaultKind, Surveyor};
 use rustify::enums::RequestMethod;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;

@@ -4,8 +4,8 @@
 use super::Inner;
 use super::answers::{Anything, TokenData, ValueData};
 use super::wire::{Call, Effect};
-use crate::domain::base::{Secret, Span, Time};
-use crate::ports::{Accessor, Fault, FaultKind, MadeToken, TokenSpec};
+use domain::base::{Secret, Span, Time};
+use ports::{Accessor, Fault, FaultKind, MadeToken, TokenSpec};
 use rustify::enums::RequestMethod;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;

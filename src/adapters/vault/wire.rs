@@ -1,11 +1,11 @@
 //! One call: what is sent, and what may be concluded from the answer or from its absence. Nothing
 //! of an answer's body reaches an error: only its status and which known complaint it holds.
 
-use crate::adapters::outgoing_tls;
-use crate::domain::base::Secret;
-use crate::ports::{Fault, FaultKind};
+use crate::outgoing_tls;
 use async_trait::async_trait;
+use domain::base::Secret;
 use http::{HeaderValue, Request, Response};
+use ports::{Fault, FaultKind};
 use reqwest::Url;
 use rustify::endpoint::{Endpoint, MiddleWare};
 use rustify::enums::{RequestMethod, RequestType, ResponseType};

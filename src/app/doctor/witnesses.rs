@@ -110,8 +110,10 @@ async fn look(config: &Config, key: &Signer, asked: &Asked) -> Result<Stance, Fa
         match kept {
             Some((_, text)) if size == saw => match show(asked, size, &text).await? {
                 WitnessAnswer::Cosigned(_) => return Ok(Stance::Agrees),
+                // 422, and 409 of witnesses that follow the specification of before July 2026.
+                WitnessAnswer::ProofRefused => return Ok(Stance::Contradicts),
                 WitnessAnswer::Conflict(again) if again == size => return Ok(Stance::Contradicts),
-                WitnessAnswer::Conflict(_) | WitnessAnswer::ProofRefused => {}
+                WitnessAnswer::Conflict(_) => {}
             },
             _ if saw <= size => break,
             _ => {}

@@ -3,10 +3,10 @@
 
 use super::Deed;
 use super::line::{Line, What};
-use crate::domain::base::{LeaseId, Name, Time};
-use crate::domain::entry::bodies::estate;
-use crate::domain::entry::{Body, Entry};
-use crate::domain::estate::{Credential, Kind, Probe};
+use domain::base::{LeaseId, Name, Time};
+use domain::entry::bodies::estate;
+use domain::entry::{Body, Entry};
+use domain::estate::{Credential, Kind, Probe};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The log, as far as it speaks of the engine.

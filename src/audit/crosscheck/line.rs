@@ -1,7 +1,7 @@
 //! A line of the engine's audit file (Vault's and OpenBao's file device: one JSON object a line), as far
 //! as it is looked at. Values that the engine hashes are not needed.
 
-use crate::domain::base::Time;
+use domain::base::Time;
 use serde::Deserialize;
 use std::borrow::Cow;
 use std::collections::BTreeMap;

@@ -1,8 +1,8 @@
 //! The golden log, and the audit file that an engine would have written beside it.
 
 use super::*;
-use crate::audit::bundle::Line as BundleLine;
-use crate::domain::entry::{Body, Entry};
+use crate::bundle::Line as BundleLine;
+use domain::entry::{Body, Entry};
 use serde_json::Value;
 
 const GOLDEN: &str = include_str!("../../../docs/evidence/log.bundle");

@@ -2,9 +2,9 @@
 //! drives it answers queries until none is left; nothing here reads anything.
 
 use super::{Part, Subject};
-use crate::audit::bundle::{Disclosed, Shown};
-use crate::domain::base::{LeaseId, TaskId};
-use crate::domain::entry::{Body, Entry, Mention, Opening};
+use crate::bundle::{Disclosed, Shown};
+use domain::base::{LeaseId, TaskId};
+use domain::entry::{Body, Entry, Mention, Opening};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// One thing to look up.

@@ -2,7 +2,7 @@
 //! is one pass over it, three or four in all, with no more in memory than what is found.
 
 use super::gather::{Found, Gathered, Gathering, Query, Reach};
-use crate::domain::entry::Entry;
+use domain::entry::Entry;
 use std::collections::BTreeMap;
 
 /// Answers the queries of a gathering by reading the log again and again. `pass` gives every entry, in

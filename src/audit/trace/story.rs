@@ -2,11 +2,11 @@
 //! of an entry keep their names, so the JSON of a story reads like the log. `tell` fills them.
 
 use super::Subject;
-use crate::domain::base::{LeaseId, TaskId, Time};
-use crate::domain::entry::Actor;
-use crate::domain::entry::bodies::access::OrphanFound;
-use crate::domain::entry::bodies::estate::{Applied, ItemJson};
-use crate::domain::entry::bodies::{lease, task, token};
+use domain::base::{LeaseId, TaskId, Time};
+use domain::entry::Actor;
+use domain::entry::bodies::access::OrphanFound;
+use domain::entry::bodies::estate::{Applied, ItemJson};
+use domain::entry::bodies::{lease, task, token};
 use serde::Serialize;
 use std::collections::BTreeMap;
 

@@ -6,12 +6,12 @@ use super::gather::{Gathered, Step};
 use super::story::{
     Approval, Besides, Declared, Entitlement, LeaseEnd, LeaseStory, Story, TaskEnd, TaskStory, TokenStory, Told,
 };
-use crate::domain::base::{Digest, LeaseId, Name, TaskId};
-use crate::domain::entry::bodies::estate::Applied;
-use crate::domain::entry::bodies::lease;
-use crate::domain::entry::{Body, Opening};
-use crate::tlog::leaf_hash;
+use domain::base::{Digest, LeaseId, Name, TaskId};
+use domain::entry::bodies::estate::Applied;
+use domain::entry::bodies::lease;
+use domain::entry::{Body, Opening};
 use std::collections::BTreeMap;
+use tlog::leaf_hash;
 
 impl Story {
     /// Tells what was gathered in a log of `size` entries.

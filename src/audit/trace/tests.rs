@@ -3,8 +3,8 @@
 use super::gather::{Found, Gathered};
 use super::story::{LeaseEnd, Story};
 use super::*;
-use crate::audit::bundle::Line;
-use crate::domain::entry::{Entry, Mention};
+use crate::bundle::Line;
+use domain::entry::{Entry, Mention};
 use std::convert::Infallible;
 
 const GOLDEN: &str = include_str!("../../../docs/evidence/log.bundle");
@@ -65,7 +65,7 @@ fn an_approval_of_another_request_is_told_as_what_it_is() {
     let mut gathered = gathered(&of, 0, 100);
     for step in &mut gathered.steps {
         if let Body::TaskApproved(body) = &mut step.entry.body {
-            body.digest = crate::domain::base::Digest::of(&[b"another"]);
+            body.digest = domain::base::Digest::of(&[b"another"]);
         }
     }
     let story = Story::tell(of, 1, &gathered);

@@ -2,9 +2,9 @@
 
 use super::Part;
 use super::story::{Besides, Declared, LeaseEnd, LeaseStory, Story, TaskStory, Told};
-use crate::domain::base::Span;
-use crate::domain::entry::Actor;
-use crate::domain::entry::bodies::{lease, task};
+use domain::base::Span;
+use domain::entry::Actor;
+use domain::entry::bodies::{lease, task};
 use serde::Serialize;
 use serde_json::Value;
 use std::fmt;
@@ -142,7 +142,7 @@ impl Page<'_, '_> {
 
 fn requested(told: &Told<task::Requested>) -> String {
     let task::Requested { agent, credentials, purpose_code, subject, window_seconds, .. } = &told.what;
-    let names: Vec<&str> = credentials.iter().map(crate::domain::base::Name::as_str).collect();
+    let names: Vec<&str> = credentials.iter().map(domain::base::Name::as_str).collect();
     let window = Span::from_seconds(*window_seconds);
     let purpose = told.opened.get("purpose").map(|text| format!(" ({text:?})")).unwrap_or_default();
     let proof = proof(&told.by);
@@ -169,7 +169,7 @@ fn declared(it: &Declared) -> String {
 
 fn approved(said: &task::Approved, binds: Option<bool>, by: &Actor) -> String {
     let who = said.rule.as_ref().map_or_else(|| actor(by), |rule| format!("rule {rule}"));
-    let teams: Vec<&str> = said.teams.iter().map(crate::domain::base::Name::as_str).collect();
+    let teams: Vec<&str> = said.teams.iter().map(domain::base::Name::as_str).collect();
     let teams = if teams.is_empty() { String::new() } else { format!(" for {}", teams.join(", ")) };
     let what = match binds {
         Some(true) => "this very request",

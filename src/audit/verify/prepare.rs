@@ -1,11 +1,11 @@
 //! All of the work on a line that needs no other line: it is read, and its entry is hashed. Lines can be
 //! prepared in any order and side by side; they are judged one after another.
 
-use crate::audit::bundle::{Disclosed, Line};
-use crate::domain::entry::{Entry, NotAnEntry};
-use crate::tlog::peaks::Subtree;
-use crate::tlog::{Hash, leaf_hash};
+use crate::bundle::{Disclosed, Line};
+use domain::entry::{Entry, NotAnEntry};
 use std::io::BufRead as _;
+use tlog::peaks::Subtree;
+use tlog::{Hash, leaf_hash};
 
 /// A line that was prepared.
 #[derive(Debug)]

@@ -1,12 +1,12 @@
 //! A good bundle holds; each single change of it does not.
 
 use super::*;
-use crate::audit::bundle::Shown;
-use crate::domain::base::Time;
-use crate::domain::entry::bodies::log;
-use crate::domain::entry::{Actor, Commitments, Opening};
-use crate::tlog::note::Signer;
-use crate::tlog::tree::Edge;
+use crate::bundle::Shown;
+use domain::base::Time;
+use domain::entry::bodies::log;
+use domain::entry::{Actor, Commitments, Opening};
+use tlog::note::Signer;
+use tlog::tree::Edge;
 
 fn entries() -> Vec<Vec<u8>> {
     let bodies: [Body; 4] = [

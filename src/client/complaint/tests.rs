@@ -1,7 +1,7 @@
 //! Complaints are worded as people read them.
 
 use super::*;
-use crate::domain::base::SpiffeId;
+use domain::base::SpiffeId;
 use std::collections::HashMap;
 use tonic_types::ErrorDetails;
 

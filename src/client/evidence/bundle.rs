@@ -1,9 +1,9 @@
 //! Reads a bundle from its beginning to its end, line by line, for verbs that tell and compare. Nothing
 //! is verified here: `evidence verify` does that, and should come first.
 
-use crate::audit::bundle::{Head, Line};
-use crate::audit::trace::Found;
-use crate::client::complaint::{Complaint, Result};
+use crate::complaint::{Complaint, Result};
+use audit::bundle::{Head, Line};
+use audit::trace::Found;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::ops::Range;

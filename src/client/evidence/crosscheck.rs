@@ -1,9 +1,9 @@
 //! `leasehold evidence crosscheck`: the engine's audit file beside a bundle of the whole log. Offline.
 
 use super::bundle;
-use crate::audit::crosscheck::{Crosscheck, Tally};
-use crate::client::complaint::{Complaint, Result};
-use crate::client::terminal::Terminal;
+use crate::complaint::{Complaint, Result};
+use crate::terminal::Terminal;
+use audit::crosscheck::{Crosscheck, Tally};
 use serde::Serialize;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};

@@ -1,12 +1,12 @@
 //! `leasehold evidence export`: a bundle for whoever checks it, whole or chosen. And `erase`: what a
 //! bundle will not open any more.
 
-use crate::client::broker::Broker;
-use crate::client::complaint::{Complaint, Result};
-use crate::client::text;
-use crate::domain::base::Time;
-use crate::proto::v1::evidence_service_client::EvidenceServiceClient;
-use crate::proto::v1::{EraseOpeningRequest, ErasureState, ExportRequest};
+use crate::broker::Broker;
+use crate::complaint::{Complaint, Result};
+use crate::text;
+use domain::base::Time;
+use proto::v1::evidence_service_client::EvidenceServiceClient;
+use proto::v1::{EraseOpeningRequest, ErasureState, ExportRequest};
 use serde_json::json;
 use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write as _};

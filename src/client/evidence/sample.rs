@@ -1,14 +1,14 @@
 //! `leasehold evidence sample`: entries chosen by a seed, the same from a broker and from a bundle.
 
 use super::{bundle, particulars};
-use crate::audit::sample::{SIZE_MAX, Sample};
-use crate::client::broker::Broker;
-use crate::client::complaint::{Complaint, Result};
-use crate::client::terminal::Terminal;
-use crate::client::view;
-use crate::domain::entry::{Body, Entry};
-use crate::proto::v1::StreamEntriesRequest;
-use crate::proto::v1::evidence_service_client::EvidenceServiceClient;
+use crate::broker::Broker;
+use crate::complaint::{Complaint, Result};
+use crate::terminal::Terminal;
+use crate::view;
+use audit::sample::{SIZE_MAX, Sample};
+use domain::entry::{Body, Entry};
+use proto::v1::StreamEntriesRequest;
+use proto::v1::evidence_service_client::EvidenceServiceClient;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::ops::Range;

@@ -2,19 +2,20 @@
 //! finds it in its log or as a bundle tells it; and `reindex`, which throws the broker's index away.
 
 use super::bundle;
-use crate::audit::bundle::Shown;
-use crate::audit::trace::{Found, Gathered, Gathering, Story, Subject, gather, scan};
-use crate::client::broker::Broker;
-use crate::client::complaint::{Complaint, Result};
-use crate::client::terminal::Terminal;
-use crate::domain::base::{LeaseId, Name, SpiffeId, TaskId};
-use crate::proto::v1::evidence_service_client::EvidenceServiceClient;
-use crate::proto::v1::trace_request::Subject as Asked;
-use crate::proto::v1::trace_response::Message;
-use crate::proto::v1::{RebuildIndexRequest, TraceRequest, TracedEntry};
-use crate::tlog::leaf_hash;
+use crate::broker::Broker;
+use crate::complaint::{Complaint, Result};
+use crate::terminal::Terminal;
+use crate::view::disclosed;
+use audit::bundle::Shown;
+use audit::trace::{Found, Gathered, Gathering, Story, Subject, gather, scan};
+use domain::base::{LeaseId, Name, SpiffeId, TaskId};
+use proto::v1::evidence_service_client::EvidenceServiceClient;
+use proto::v1::trace_request::Subject as Asked;
+use proto::v1::trace_response::Message;
+use proto::v1::{RebuildIndexRequest, TraceRequest, TracedEntry};
 use serde_json::json;
 use std::path::{Path, PathBuf};
+use tlog::leaf_hash;
 
 /// Arguments of `evidence trace`.
 #[derive(Debug, clap::Args)]
@@ -116,7 +117,7 @@ pub(super) fn offline(args: &TraceArgs, file: &Path, terminal: &mut Terminal) ->
 }
 
 fn shown(entry: &TracedEntry) -> Found {
-    let openings = entry.openings.iter().map(Into::into).collect();
+    let openings = entry.openings.iter().map(disclosed).collect();
     Found::shown(&Shown { entry: &entry.entry, index: entry.index, leaf: leaf_hash(&entry.entry), openings })
 }
 

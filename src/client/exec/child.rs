@@ -1,8 +1,8 @@
 //! The one child of `exec`: started with the secrets, given every signal, and waited for.
 
 use super::Handover;
-use crate::client::complaint::{Complaint, Result};
-use crate::client::terminal::{Interruption, Interruptions};
+use crate::complaint::{Complaint, Result};
+use crate::terminal::{Interruption, Interruptions};
 use rustix::process::{Pid, Signal, kill_process};
 use std::ffi::OsString;
 use std::io;

@@ -3,8 +3,8 @@
 //! Memory files never touch a disk. Only the one child inherits the descriptors: they are opened
 //! close-on-exec, and opened up just before it is spawned.
 
-use crate::client::complaint::{Complaint, Result};
-use crate::domain::base::Secret;
+use crate::complaint::{Complaint, Result};
+use domain::base::Secret;
 use rustix::fs::{MemfdFlags, OFlags, SealFlags, SeekFrom, fcntl_add_seals, fcntl_setfl, memfd_create, seek};
 use rustix::io::{Errno, FdFlags, fcntl_setfd, write};
 use rustix::pipe::{PipeFlags, fcntl_setpipe_size, pipe_with};

@@ -4,11 +4,11 @@
 //! There is no wall clock here: how much life a lease has left follows from the broker's own two
 //! times at issue, and from how far each answer moves its expiry.
 
-use crate::client::broker::Broker;
-use crate::client::text::time_short;
-use crate::client::{lease, stopwatch};
-use crate::proto::v1::{Lease, Revocability};
+use crate::broker::Broker;
+use crate::text::time_short;
+use crate::{lease, stopwatch};
 use prost_types::Timestamp;
+use proto::v1::{Lease, Revocability};
 use std::convert::Infallible;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};

@@ -1,8 +1,8 @@
 //! A key of one's own and the request for its certificate. The key is made here and stays here:
 //! in memory, or in one file that only its owner reads.
 
-use crate::client::complaint::{Complaint, Result};
-use crate::domain::base::Secret;
+use crate::complaint::{Complaint, Result};
+use domain::base::Secret;
 use rcgen::{CertificateParams, DistinguishedName, KeyPair, PKCS_ECDSA_P256_SHA256};
 use std::fs::OpenOptions;
 use std::io::Write as _;

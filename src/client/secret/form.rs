@@ -2,11 +2,11 @@
 //! certificates. Pure; what comes out is wiped on drop, what goes in is consumed.
 
 use super::CertificateKey;
-use crate::client::complaint::{Complaint, Result};
-use crate::client::{text, view};
-use crate::domain::base::Secret;
-use crate::proto::v1::issue_secret_response::Secret as Wire;
-use crate::proto::v1::{Certificate, IssueSecretResponse};
+use crate::complaint::{Complaint, Result};
+use crate::{text, view};
+use domain::base::Secret;
+use proto::v1::issue_secret_response::Secret as Wire;
+use proto::v1::{Certificate, IssueSecretResponse};
 use serde::Serialize;
 use serde_json::value::RawValue;
 

@@ -1,13 +1,13 @@
 //! Asking for one secret, and the way after a lost answer.
 
-use crate::client::broker::Broker;
-use crate::client::complaint::Result;
-use crate::client::text;
-use crate::domain::base::Span;
-use crate::domain::reason::Reason;
-use crate::proto::v1::issuance_service_client::IssuanceServiceClient;
-use crate::proto::v1::issue_secret_request::Parameters;
-use crate::proto::v1::{IssueSecretRequest, IssueSecretResponse};
+use crate::broker::Broker;
+use crate::complaint::Result;
+use crate::text;
+use domain::base::Span;
+use domain::reason::Reason;
+use proto::v1::issuance_service_client::IssuanceServiceClient;
+use proto::v1::issue_secret_request::Parameters;
+use proto::v1::{IssueSecretRequest, IssueSecretResponse};
 
 /// One secret, as wanted.
 #[derive(Clone)]

@@ -1,13 +1,13 @@
 //! Saying yes or no to a task. A yes binds to the digest of the request that was shown.
 
 use super::{read, show};
-use crate::client::broker::Broker;
-use crate::client::complaint::{Complaint, Result};
-use crate::client::terminal::Terminal;
-use crate::client::text;
-use crate::domain::base::Span;
-use crate::proto::v1::task_service_client::TaskServiceClient;
-use crate::proto::v1::{ApproveTaskRequest, DenyTaskRequest, Task};
+use crate::broker::Broker;
+use crate::complaint::{Complaint, Result};
+use crate::terminal::Terminal;
+use crate::text;
+use domain::base::Span;
+use proto::v1::task_service_client::TaskServiceClient;
+use proto::v1::{ApproveTaskRequest, DenyTaskRequest, Task};
 
 /// Arguments of `task approve`.
 #[derive(Debug, clap::Args)]

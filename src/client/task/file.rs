@@ -3,9 +3,9 @@
 //! A key that is not known is refused with the nearest known name, so that a slip never becomes a
 //! silent default.
 
-use crate::client::complaint::{Complaint, Result};
-use crate::client::text;
-use crate::domain::base::Span;
+use crate::complaint::{Complaint, Result};
+use crate::text;
+use domain::base::Span;
 use std::path::Path;
 use toml::Value;
 

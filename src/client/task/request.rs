@@ -2,13 +2,13 @@
 
 use super::file::{self, Wanted};
 use super::{follow, show, standing};
-use crate::client::broker::Broker;
-use crate::client::complaint::{Complaint, Result};
-use crate::client::terminal::Terminal;
-use crate::client::text;
-use crate::domain::base::Span;
-use crate::proto::v1::task_service_client::TaskServiceClient;
-use crate::proto::v1::{RequestTaskRequest, Task, TaskState};
+use crate::broker::Broker;
+use crate::complaint::{Complaint, Result};
+use crate::terminal::Terminal;
+use crate::text;
+use domain::base::Span;
+use proto::v1::task_service_client::TaskServiceClient;
+use proto::v1::{RequestTaskRequest, Task, TaskState};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 

@@ -3,12 +3,12 @@
 //!
 //! Threads live for one block of lines and are joined before the next; nothing else is shared.
 
-use crate::audit::{Block, Blocks, Prepared, Report, Verifier, prepare, verify};
-use crate::tlog::policy::Policy;
+use audit::{Block, Blocks, Prepared, Report, Verifier, prepare, verify};
 use std::io::Read;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, Builder, Scope};
+use tlog::policy::Policy;
 
 /// Pieces of a block for each core: so many that a core which begins late does not hold up the others.
 const PIECES_PER_CORE: usize = 8;

@@ -1,7 +1,7 @@
 //! Rotation, federation and declaration over time, with the time as an argument.
 
 use super::*;
-use crate::devtrust::messages;
+use crate::messages;
 
 const NOW: Time = Time::from_unix_seconds(1_800_000_000);
 

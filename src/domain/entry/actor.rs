@@ -1,7 +1,7 @@
 //! Who acted: a verified caller, or the broker itself.
 
-use crate::domain::base::Digest;
-use crate::domain::svid::{Proof, Subject};
+use crate::base::Digest;
+use crate::svid::{Proof, Subject};
 use serde::{Deserialize, Serialize};
 
 /// The actor of an entry. A caller is named with what proved it; the broker is `leasehold`.

@@ -3,7 +3,7 @@
 
 use super::bodies::{access, estate, evidence, lease, log, task, token};
 use super::{Entry, NotAnEntry};
-use crate::domain::base::{LeaseId, TaskId};
+use crate::base::{LeaseId, TaskId};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 

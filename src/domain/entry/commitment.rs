@@ -1,7 +1,7 @@
 //! Commitments: what is sensitive stands in an entry only as a salted hash. The salt and the value
 //! are its *opening*, stored beside the entry, shown or erased one by one.
 
-use crate::domain::base::Digest;
+use crate::base::Digest;
 use serde::{Deserialize, Serialize};
 
 /// SHA-256 over `leasehold/v1/opening`, entry type, field, salt and value, separated by zero bytes.

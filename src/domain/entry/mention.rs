@@ -3,7 +3,7 @@
 //! lease. Links are followed by whoever puts a story together (`audit::trace`).
 
 use super::{Body, Entry};
-use crate::domain::base::{Digest, LeaseId, Name, SpiffeId, TaskId};
+use crate::base::{Digest, LeaseId, Name, SpiffeId, TaskId};
 
 /// One word under which entries are found.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -132,10 +132,10 @@ fn target(text: &str) -> Option<Mention> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::base::Time;
-    use crate::domain::entry::Actor;
-    use crate::domain::entry::bodies::{access, lease};
-    use crate::domain::reason::Reason;
+    use crate::base::Time;
+    use crate::entry::Actor;
+    use crate::entry::bodies::{access, lease};
+    use crate::reason::Reason;
 
     fn entry(id: &str, body: impl Into<Body>) -> Entry {
         let actor = Actor { id: id.into(), ..Actor::broker() };

@@ -2,7 +2,7 @@
 //! own fields come: they are read as what they are, and nothing is kept to be read again.
 
 use super::{Actor, Body, Commitments, RequestMark, VERSION};
-use crate::domain::base::Time;
+use crate::base::Time;
 use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use std::fmt;

@@ -3,7 +3,7 @@
 use super::bodies::lease::{Assurance, Revoked};
 use super::bodies::task::Requested;
 use super::*;
-use crate::domain::base::{LeaseId, Name, SpiffeId, TaskId};
+use crate::base::{LeaseId, Name, SpiffeId, TaskId};
 
 fn entry(body: impl Into<Body>) -> Entry {
     let salt = [7; 32];

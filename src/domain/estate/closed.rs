@@ -27,7 +27,7 @@ macro_rules! closed {
                 let words = || Self::ALL.iter().map(|known| known.as_str());
                 Self::ALL.iter().copied().find(|known| known.as_str() == word).ok_or_else(|| {
                     let one_of = words().collect::<Vec<_>>().join(", ");
-                    format!("unknown {} {word:?}, expected one of {one_of}{}", $what, crate::domain::form::hint(word, words()))
+                    format!("unknown {} {word:?}, expected one of {one_of}{}", $what, crate::form::hint(word, words()))
                 })
             }
         }

@@ -5,8 +5,8 @@ use super::{
     Agent, Class, Credential, EnginePath, IdPattern, Item, ItemKind, Items, Kind, Orphans, Probe, Role, RoleName,
     Sensitivity, Team, rules,
 };
-use crate::domain::base::{Name, Span, SpiffeId};
-use crate::domain::form::{self, Fields, Mistakes, Notes};
+use crate::base::{Name, Span, SpiffeId};
+use crate::form::{self, Fields, Mistakes, Notes};
 
 /// A whole estate that somebody would like to be in force.
 #[derive(Debug, Clone, PartialEq)]

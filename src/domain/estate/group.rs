@@ -3,8 +3,8 @@
 //! does not fit is refused: the log is then not what this broker wrote.
 
 use super::{Estate, Item, ItemKind, Items, NotAnItem};
-use crate::domain::base::Digest;
-use crate::domain::entry::bodies::estate::{Applied, Counts};
+use crate::base::Digest;
+use crate::entry::bodies::estate::{Applied, Counts};
 
 /// A change that is not in force yet. A fold that ends while one is open is refused.
 #[derive(Debug, Clone, PartialEq)]

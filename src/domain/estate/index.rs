@@ -2,7 +2,7 @@
 //! Made anew when a group is sealed; read on every call.
 
 use super::{Items, RoleName};
-use crate::domain::base::{Name, SpiffeId};
+use crate::base::{Name, SpiffeId};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Look-up by identity.

@@ -4,7 +4,7 @@
 
 use super::closed::closed;
 use super::{EnginePath, IdPattern};
-use crate::domain::base::{Name, SpiffeId};
+use crate::base::{Name, SpiffeId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 

@@ -2,8 +2,8 @@
 
 use super::item::canonical;
 use super::{Agent, Credential, Item, ItemKind, Role, RoleName, Team};
-use crate::domain::base::{Digest, Name};
-use crate::domain::entry::bodies::estate::Counts;
+use crate::base::{Digest, Name};
+use crate::entry::bodies::estate::Counts;
 use imbl::OrdMap;
 
 /// All items of an estate. Cheap to clone.

@@ -2,7 +2,7 @@
 //! smuggle a wildcard, a quote or a parent directory into a policy or a request (threat T29).
 
 use super::item::Kind;
-use crate::domain::base::text_form::text_form;
+use crate::base::text_form::text_form;
 use std::fmt;
 use std::sync::Arc;
 

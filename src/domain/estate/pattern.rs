@@ -1,8 +1,8 @@
 //! Which identities an agent has: one SPIFFE ID, or all IDs below one.
 
-use crate::domain::base::SpiffeId;
-use crate::domain::base::spiffe_id::SpiffeIdError;
-use crate::domain::base::text_form::text_form;
+use crate::base::SpiffeId;
+use crate::base::spiffe_id::SpiffeIdError;
+use crate::base::text_form::text_form;
 use std::fmt;
 
 /// A SPIFFE ID, or a SPIFFE ID followed by `/*` for one or more further segments. Nothing matches

@@ -3,8 +3,8 @@
 
 use super::items::Row;
 use super::{Credential, Document, Estate, ItemKind};
-use crate::domain::base::{Digest, Name};
-use crate::domain::entry::bodies::estate::{Applied, Counts};
+use crate::base::{Digest, Name};
+use crate::entry::bodies::estate::{Applied, Counts};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 

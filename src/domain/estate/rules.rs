@@ -2,8 +2,8 @@
 
 use super::index::{Index, above};
 use super::{Agent, Credential, Items, Kind, Orphans, Probe, RoleName, Sensitivity};
-use crate::domain::base::{Name, SpiffeId};
-use crate::domain::form::Notes;
+use crate::base::{Name, SpiffeId};
+use crate::form::Notes;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Notes every broken rule.

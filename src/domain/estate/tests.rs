@@ -145,7 +145,7 @@ fn items_are_written_in_canonical_json() {
     let rows: Vec<_> = estate.items().rows().collect();
     assert_eq!(rows.len(), 10);
     for row in &rows {
-        crate::domain::entry::canonical::check(row.json.as_bytes()).unwrap();
+        crate::entry::canonical::check(row.json.as_bytes()).unwrap();
         let value: serde_json::Value = serde_json::from_str(&row.json).unwrap();
         assert_eq!(serde_jcs::to_string(&value).unwrap(), row.json);
     }

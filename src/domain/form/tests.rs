@@ -1,7 +1,7 @@
 //! Mistakes in forms: where they stand, what they say, and how many are told.
 
 use super::*;
-use crate::domain::base::Name;
+use crate::base::Name;
 
 /// A form with one key `name`, and tables `part.…` with a flag.
 fn names(text: &str) -> Result<usize, Mistakes> {

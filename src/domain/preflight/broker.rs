@@ -4,7 +4,7 @@
 
 use super::Seen;
 use super::check::{Checks, Finding};
-use crate::domain::base::SpiffeId;
+use crate::base::SpiffeId;
 
 /// What the broker's own side is held against.
 #[derive(Debug, Clone)]

@@ -2,8 +2,8 @@
 
 use super::check::{Checks, Finding};
 use super::{PkiRole, PkiSurvey, engine_names};
-use crate::domain::base::Name;
-use crate::domain::estate::Credential;
+use crate::base::Name;
+use crate::estate::Credential;
 
 pub(super) fn examine(name: &Name, credential: &Credential, seen: Option<&PkiSurvey>) -> Vec<Finding> {
     let mut checks = Checks::of(format!("pki.{name}"));

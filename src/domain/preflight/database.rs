@@ -3,8 +3,8 @@
 use super::check::{Checks, Finding};
 use super::statements::{REVOCATION_STATEMENTS, end_accounts, grant_on_things, group_role, hold, shell};
 use super::{ConnectionDetails, DatabaseRole, DatabaseSurvey, engine_names};
-use crate::domain::base::Name;
-use crate::domain::estate::Credential;
+use crate::base::Name;
+use crate::estate::Credential;
 
 pub(super) fn examine(name: &Name, credential: &Credential, seen: Option<&DatabaseSurvey>) -> Vec<Finding> {
     let mut checks = Checks::of(format!("database.{name}"));

@@ -2,7 +2,7 @@
 //! that answers.
 
 use super::check::{Checks, Finding};
-use crate::domain::form::Mistakes;
+use crate::form::Mistakes;
 
 /// `config.text` or `estate.text`: one finding per mistake, or one that there is none.
 #[must_use]

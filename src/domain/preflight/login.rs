@@ -6,8 +6,8 @@
 use super::check::{Checks, Finding};
 use super::statements::word;
 use super::{Expected, JwtRole, Survey};
-use crate::domain::base::SpiffeId;
-use crate::domain::vault_policy::BROKER_POLICY;
+use crate::base::SpiffeId;
+use crate::vault_policy::BROKER_POLICY;
 
 pub(super) fn examine(expected: &Expected<'_>, survey: &Survey) -> Vec<Finding> {
     let mut checks = Checks::of("login");

@@ -3,7 +3,7 @@
 use super::check::{Checks, Finding};
 use super::statements::word;
 use super::{Expected, Seen, Survey};
-use crate::domain::vault_policy::{self, CREDENTIAL_POLICY_PREFIX};
+use crate::vault_policy::{self, CREDENTIAL_POLICY_PREFIX};
 
 pub(super) fn examine(expected: &Expected<'_>, survey: &Survey) -> Vec<Finding> {
     let mut checks = Checks::of("policy");

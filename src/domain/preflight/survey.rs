@@ -1,7 +1,7 @@
 //! The facts, as the engine answers them: each type reads the `data` of one GET, and what Leasehold
 //! does not look at is left out. Nothing here is secret; connection strings hold templates only.
 
-use crate::domain::base::Name;
+use crate::base::Name;
 use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
 

@@ -1,8 +1,8 @@
 //! A good set-up has no trouble; each single fault gives exactly its finding.
 
 use super::*;
-use crate::domain::estate::tests::{estate, sample};
-use crate::domain::vault_policy::{BROKER_POLICY, policies};
+use crate::estate::tests::{estate, sample};
+use crate::vault_policy::{BROKER_POLICY, policies};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};

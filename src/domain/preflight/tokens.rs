@@ -2,7 +2,7 @@
 
 use super::check::{Checks, Finding};
 use super::{Survey, TokenRole};
-use crate::domain::vault_policy::{CREDENTIAL_POLICY_PREFIX, TOKEN_PATH_SUFFIX, TOKEN_ROLE};
+use crate::vault_policy::{CREDENTIAL_POLICY_PREFIX, TOKEN_PATH_SUFFIX, TOKEN_ROLE};
 
 pub(super) fn examine(survey: &Survey) -> Vec<Finding> {
     let mut checks = Checks::of("tokens");

@@ -1,7 +1,7 @@
 //! Who holds which role, and what a role may call.
 
 use super::*;
-use crate::domain::estate::tests::{estate, sample};
+use crate::estate::tests::{estate, sample};
 
 fn id(text: &str) -> SpiffeId {
     SpiffeId::parse(text).unwrap()

@@ -4,7 +4,7 @@
 //! Judged by the entry alone, before its own laws. Only `State::apply` calls it.
 
 use super::Broken;
-use crate::domain::entry::{Actor, Body, Entry};
+use crate::entry::{Actor, Body, Entry};
 
 enum Hand {
     Broker,

@@ -4,7 +4,7 @@
 use super::State;
 use super::lease::Lease;
 use super::task::Task;
-use crate::domain::base::{LeaseId, TaskId, Time};
+use crate::base::{LeaseId, TaskId, Time};
 
 /// An effect or a deadline that the state calls for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -5,10 +5,10 @@ use super::command::{ApproveTask, Caller, Decided, Draft, EndTask, Reply};
 use super::repeat::Outcome;
 use super::task::{Stage, Task};
 use super::{About, Bench, Broken, State, limits};
-use crate::domain::base::{Name, SpiffeId, TaskId, Time};
-use crate::domain::entry::bodies::task as body;
-use crate::domain::reason::{Denial, Reason};
-use crate::domain::roles::{CallerRole, held_roles};
+use crate::base::{Name, SpiffeId, TaskId, Time};
+use crate::entry::bodies::task as body;
+use crate::reason::{Denial, Reason};
+use crate::roles::{CallerRole, held_roles};
 
 /// One yes.
 #[derive(Debug, Clone, PartialEq, Eq)]

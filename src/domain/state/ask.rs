@@ -1,9 +1,9 @@
 //! What a caller may ask the writer for, typed and bounded. Free text stands here as a commitment; its
 //! opening travels beside.
 
-use crate::domain::base::{LeaseId, Name, Span, TaskId};
-use crate::domain::entry::Commitment;
-use crate::domain::estate::Document;
+use crate::base::{LeaseId, Name, Span, TaskId};
+use crate::entry::Commitment;
+use crate::estate::Document;
 
 /// What a caller may ask for, typed and bounded.
 #[derive(Debug)]

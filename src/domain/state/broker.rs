@@ -2,9 +2,9 @@
 
 use super::lease::Stage;
 use super::{About, Broken, State, limits};
-use crate::domain::base::{Span, Time};
-use crate::domain::entry::Body;
-use crate::domain::entry::bodies::log as body;
+use crate::base::{Span, Time};
+use crate::entry::Body;
+use crate::entry::bodies::log as body;
 
 /// The log's own life, as far as the state needs it.
 #[derive(Debug, Clone, Default, PartialEq)]

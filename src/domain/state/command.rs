@@ -7,10 +7,10 @@ pub use super::ask::{
 };
 use super::lease::Intent;
 use super::repeat::Over;
-use crate::domain::base::{ConnectionId, LeaseId, Name, TaskId, Time};
-use crate::domain::entry::bodies::lease::{CrlSeen, NotIssuedCause, Revocability};
-use crate::domain::entry::{Body, Commitment, Commitments, RequestMark};
-use crate::domain::svid::{Proof, Subject};
+use crate::base::{ConnectionId, LeaseId, Name, TaskId, Time};
+use crate::entry::bodies::lease::{CrlSeen, NotIssuedCause, Revocability};
+use crate::entry::{Body, Commitment, Commitments, RequestMark};
+use crate::svid::{Proof, Subject};
 
 /// A verified caller on one connection.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,15 +2,15 @@
 //! numbers let whoever sees a part of it prove that nothing of a type was left out.
 
 use super::{About, Broken, State};
-use crate::domain::entry::bodies::log::Counted;
-use crate::domain::entry::body::Type;
+use crate::entry::bodies::log::Counted;
+use crate::entry::body::Type;
 
 /// Entries by type, and where they were last written down.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Counts {
     by_type: [u64; Type::ALL.len()],
     /// Size of the log right behind the last `log.counted`; 0 if there is none.
-    pub(in crate::domain::state) written: u64,
+    pub(in crate::state) written: u64,
 }
 
 /// Entries after which the numbers are written again.

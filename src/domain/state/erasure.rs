@@ -5,10 +5,10 @@
 use super::command::{Caller, Concerns, Decided, Draft, EraseOpening, Reply};
 use super::repeat::Outcome;
 use super::{About, Bench, Broken, State, limits};
-use crate::domain::base::{LeaseId, SpiffeId, TaskId, Time};
-use crate::domain::entry::Actor;
-use crate::domain::entry::bodies::evidence as body;
-use crate::domain::reason::{Denial, Reason};
+use crate::base::{LeaseId, SpiffeId, TaskId, Time};
+use crate::entry::Actor;
+use crate::entry::bodies::evidence as body;
+use crate::reason::{Denial, Reason};
 
 /// An erasure that waits for the second person.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,9 +3,9 @@
 use super::command::{ApplyEstate, Decided, Draft, Reply};
 use super::repeat::Outcome;
 use super::{About, Bench, Broken, State};
-use crate::domain::entry::bodies::estate as body;
-use crate::domain::estate::{self, Change};
-use crate::domain::reason::{Denial, Reason};
+use crate::entry::bodies::estate as body;
+use crate::estate::{self, Change};
+use crate::reason::{Denial, Reason};
 
 impl State {
     pub(super) fn decide_estate(&self, ask: &ApplyEstate, bench: &Bench<'_>) -> Result<Decided, Denial> {

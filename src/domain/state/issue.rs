@@ -4,12 +4,12 @@ use super::command::{Caller, Decided, Draft, IssueSecret, Parameters, Reply};
 use super::lease::{Intent, Stage as LeaseStage};
 use super::task::{Stage, Task};
 use super::{Bench, Broken, State, limits, repeat};
-use crate::domain::base::{LeaseId, Name, Span, Time};
-use crate::domain::entry::Entry;
-use crate::domain::entry::bodies::lease::{self as body, Revocability};
-use crate::domain::estate::{Credential, Kind, Sensitivity};
-use crate::domain::reason::{Denial, Reason};
-use crate::domain::svid::{Proof, Subject};
+use crate::base::{LeaseId, Name, Span, Time};
+use crate::entry::Entry;
+use crate::entry::bodies::lease::{self as body, Revocability};
+use crate::estate::{Credential, Kind, Sensitivity};
+use crate::reason::{Denial, Reason};
+use crate::svid::{Proof, Subject};
 
 impl State {
     pub(super) fn decide_issue(

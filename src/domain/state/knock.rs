@@ -2,9 +2,9 @@
 
 use super::command::{Ask, Caller};
 use super::{Bench, State};
-use crate::domain::reason::{Denial, Reason};
-use crate::domain::roles::{Call, CallerRole, NeededProof, held_roles, may};
-use crate::domain::svid::Proof;
+use crate::reason::{Denial, Reason};
+use crate::roles::{Call, CallerRole, NeededProof, held_roles, may};
+use crate::svid::Proof;
 
 impl State {
     /// Holds a changing call against the table of roles.

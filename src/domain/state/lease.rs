@@ -5,10 +5,10 @@ use super::agenda::Duty;
 use super::command::{Caller, Decided, Draft, MintedFacts, RenewLease, RenewedFacts, Reply};
 use super::repeat::Outcome;
 use super::{About, Bench, Broken, State, issue, limits, repeat};
-use crate::domain::base::{Digest, LeaseId, Name, Span, SpiffeId, TaskId, Time};
-use crate::domain::entry::bodies::lease::{self as body, EndCause, NotIssuedCause, Revocability};
-use crate::domain::estate::Credential;
-use crate::domain::reason::{Denial, Reason};
+use crate::base::{Digest, LeaseId, Name, Span, SpiffeId, TaskId, Time};
+use crate::entry::bodies::lease::{self as body, EndCause, NotIssuedCause, Revocability};
+use crate::estate::Credential;
+use crate::reason::{Denial, Reason};
 use std::sync::Arc;
 
 /// What never changes about a lease.

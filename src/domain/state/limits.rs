@@ -1,6 +1,6 @@
 //! Bounds that are law. Each is tested at its edge.
 
-use crate::domain::base::Span;
+use crate::base::Span;
 
 /// Longest wait for an approval.
 pub const PENDING_MAX: Span = Span::from_seconds(24 * 3_600);

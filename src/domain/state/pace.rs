@@ -4,8 +4,8 @@
 //! The fold counts and never refuses; only `decide` does. Denials leave no entry and take no place.
 
 use super::{State, limits};
-use crate::domain::base::{Name, Time};
-use crate::domain::reason::{Denial, Reason};
+use crate::base::{Name, Time};
+use crate::reason::{Denial, Reason};
 
 impl State {
     /// Whether the agent may request one more task at `at`.

@@ -7,9 +7,9 @@
 use super::command::{Ask, Reply};
 use super::task::{End, Stage, Task};
 use super::{About, State, limits};
-use crate::domain::base::{Digest, LeaseId, TaskId, Time};
-use crate::domain::entry::RequestMark;
-use crate::domain::reason::{Denial, Reason};
+use crate::base::{Digest, LeaseId, TaskId, Time};
+use crate::entry::RequestMark;
+use crate::reason::{Denial, Reason};
 
 /// What a repeat must find.
 #[derive(Debug, Clone, PartialEq)]

@@ -5,10 +5,10 @@ use super::command::{Caller, Decided, Draft, GoneFacts, OrphanFacts, Reply};
 use super::lease::{Lease, Stage};
 use super::repeat::Outcome;
 use super::{About, Bench, Broken, State};
-use crate::domain::base::{LeaseId, Time};
-use crate::domain::entry::bodies::access::OrphanFound;
-use crate::domain::entry::bodies::lease::{self as body, Assurance, EndCause, Revocability};
-use crate::domain::reason::{Denial, Reason};
+use crate::base::{LeaseId, Time};
+use crate::entry::bodies::access::OrphanFound;
+use crate::entry::bodies::lease::{self as body, Assurance, EndCause, Revocability};
+use crate::reason::{Denial, Reason};
 
 impl State {
     /// The task's subject, its owner teams and operators may end a lease alone.

@@ -9,12 +9,12 @@ mod laws;
 mod pace;
 mod refusals;
 mod repeats;
-#[cfg(feature = "server")]
+#[cfg(feature = "snapshot")]
 mod snapshot;
 
 use super::task::Stage;
 use super::*;
-use crate::domain::base::Span;
+use crate::base::Span;
 use desk::{Desk, lease_of, task_of};
 
 #[test]
@@ -131,4 +131,4 @@ fn the_end_of_a_task_is_told_to_a_repeat_too() {
     assert_eq!(desk.complete_marked(6, task).unwrap_err().reason, Reason::NotFound);
 }
 
-use crate::domain::reason::Reason;
+use crate::reason::Reason;

@@ -4,9 +4,9 @@
 use super::command::{Decided, Draft, Reply, TokenMade};
 use super::task::Stage;
 use super::{About, Broken, State};
-use crate::domain::base::{TaskId, Time};
-use crate::domain::entry::bodies::{task as task_body, token as body};
-use crate::domain::reason::{Denial, Reason};
+use crate::base::{TaskId, Time};
+use crate::entry::bodies::{task as task_body, token as body};
+use crate::reason::{Denial, Reason};
 
 /// One token of a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,8 +3,8 @@
 //! No error here carries any part of the token.
 
 use super::strict_json::StrictObject;
-use crate::domain::base::{SpiffeId, Time};
-use crate::domain::reason::{Denial, Reason};
+use crate::base::{SpiffeId, Time};
+use crate::reason::{Denial, Reason};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};

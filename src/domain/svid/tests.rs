@@ -1,7 +1,7 @@
 //! Each rule of a leaf and of a token, one change away from a document that is admitted.
 
 use super::*;
-use crate::domain::reason::Reason;
+use crate::reason::Reason;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;

@@ -1,8 +1,8 @@
 //! X.509-SVID, the rules for a leaf (X509-SVID.md §2–§5.2). Path validation is not here: it needs
 //! keys and belongs to `adapters/spire`.
 
-use crate::domain::base::{Digest, SpiffeId, Time};
-use crate::domain::reason::{Denial, Reason};
+use crate::base::{Digest, SpiffeId, Time};
+use crate::reason::{Denial, Reason};
 
 /// What a leaf certificate says.
 #[derive(Debug, Clone, PartialEq, Eq)]

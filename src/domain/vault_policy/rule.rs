@@ -1,7 +1,7 @@
 //! One rule of a policy, in typed parts, and its text in HCL. The only place that writes quotes,
 //! wildcards and braces.
 
-use crate::domain::estate::EnginePath;
+use crate::estate::EnginePath;
 use std::fmt::Write as _;
 
 /// What a rule permits.

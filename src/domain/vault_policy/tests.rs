@@ -1,8 +1,8 @@
 //! Policies as decided, and the laws of their language over made-up paths.
 
 use super::*;
-use crate::domain::estate::tests::{estate, sample};
-use crate::domain::estate::{Item, Items};
+use crate::estate::tests::{estate, sample};
+use crate::estate::{Item, Items};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 
@@ -50,7 +50,7 @@ fn holding(credentials: Vec<Credential>) -> Estate {
         group.set(row.kind.as_str(), &row.name, &row.json).unwrap();
     }
     let (counts, digest) = (items.counts(), items.digest());
-    group.seal(&crate::domain::entry::bodies::estate::Applied { counts, digest, version: 1 }).unwrap()
+    group.seal(&crate::entry::bodies::estate::Applied { counts, digest, version: 1 }).unwrap()
 }
 
 #[test]

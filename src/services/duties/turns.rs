@@ -4,8 +4,8 @@
 //!
 //! Memory only: after a start everything is tried anew. Only the driver calls it.
 
-use crate::domain::base::{Name, Span, Time};
-use crate::domain::state::Duty;
+use domain::base::{Name, Span, Time};
+use domain::state::Duty;
 use std::collections::HashMap;
 
 /// What runs, and what waits to be tried again.
@@ -127,7 +127,7 @@ fn back_off(attempts: u32) -> Span {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::base::{LeaseId, TaskId};
+    use domain::base::{LeaseId, TaskId};
 
     const NOW: Time = Time::from_unix_seconds(1_800_000_000);
 

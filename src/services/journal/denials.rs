@@ -4,8 +4,8 @@
 //!
 //! Memory only. The writer asks; nothing else does.
 
-use crate::domain::base::{Span, SpiffeId, Time};
-use crate::domain::reason::Reason;
+use domain::base::{Span, SpiffeId, Time};
+use domain::reason::Reason;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

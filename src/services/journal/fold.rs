@@ -5,14 +5,14 @@
 //! entry before, so a snapshot of another log cannot pass.
 
 use super::{Parts, Published, snapshot};
-use crate::domain::base::Digest;
-use crate::domain::entry::{Entry, NotAnEntry};
-use crate::domain::state::{Broken, State};
-use crate::ports::{Fault, Head, StoredEntry};
-use crate::services::witnessed::NotVouchedFor;
-use crate::tlog::checkpoint::{Checkpoint, CheckpointError};
-use crate::tlog::leaf_hash;
-use crate::tlog::tree::{Edge, TreeHead};
+use crate::witnessed::NotVouchedFor;
+use domain::base::Digest;
+use domain::entry::{Entry, NotAnEntry};
+use domain::state::{Broken, State};
+use ports::{Fault, Head, StoredEntry};
+use tlog::checkpoint::{Checkpoint, CheckpointError};
+use tlog::leaf_hash;
+use tlog::tree::{Edge, TreeHead};
 
 /// Why a broker refuses to start on a log.
 #[derive(Debug, thiserror::Error)]
@@ -80,7 +80,7 @@ pub enum StartError {
     },
     /// The first entry could not be appended.
     #[error("the log cannot be written")]
-    Append(#[from] crate::ports::AppendError),
+    Append(#[from] ports::AppendError),
 }
 
 /// A log that is ready to be written on.

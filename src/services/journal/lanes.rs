@@ -2,10 +2,10 @@
 //! others are told why. Each who waits is told once.
 
 use super::{Proposal, Waiting};
-use crate::domain::entry::Opening;
-use crate::domain::reason::{Denial, Reason};
-use crate::domain::state::Lane;
-use crate::ports::{Fault, FaultKind};
+use domain::entry::Opening;
+use domain::reason::{Denial, Reason};
+use domain::state::Lane;
+use ports::{Fault, FaultKind};
 
 pub(super) const UNRECORDED: &str = "the log could not record the decision";
 const FULL: &str = "the log's disk is full: nothing new is recorded or issued until it has room again; completing, \

@@ -1,10 +1,10 @@
 //! What was settled lately, for people who ask "and then?". History belongs to the log; this is a
 //! bounded convenience in memory, empty after a start, and nothing decides on it.
 
-use crate::domain::base::{LeaseId, TaskId, Time};
-use crate::domain::entry::Body;
-use crate::domain::entry::bodies::lease::Assurance;
-use crate::domain::state::{Lease, Task};
+use domain::base::{LeaseId, TaskId, Time};
+use domain::entry::Body;
+use domain::entry::bodies::lease::Assurance;
+use domain::state::{Lease, Task};
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 use std::sync::{Mutex, PoisonError};

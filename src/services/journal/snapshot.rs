@@ -6,12 +6,12 @@
 //! and of another log than the one in the store is never passed over (`fold`).
 
 use super::Published;
-use crate::domain::base::Digest;
-use crate::domain::state::State;
-use crate::domain::state::snapshot::{FORM, NotAState};
-use crate::tlog::Hash;
-use crate::tlog::note::{self, NoteError, Signer, VerifierKey};
-use crate::tlog::tree::{Edge, ResumeError, TreeHead};
+use domain::base::Digest;
+use domain::state::State;
+use domain::state::snapshot::{FORM, NotAState};
+use tlog::Hash;
+use tlog::note::{self, NoteError, Signer, VerifierKey};
+use tlog::tree::{Edge, ResumeError, TreeHead};
 
 /// Its name on the shelf.
 pub(super) const NAME: &str = "snapshot";

@@ -5,18 +5,18 @@ use super::denials::Denials;
 use super::fold::StartError;
 use super::recent::{LeaseEnd, Recent, SettledLease};
 use super::{Durable, Parts, Published, Recorded, Waiting, WriterEnd, lanes};
-use crate::domain::base::{Digest, Time};
-use crate::domain::entry::bodies::{access, log};
-use crate::domain::entry::{Actor, Body, Commitment, Entry, Opening, RequestMark};
-use crate::domain::reason::{Class, Denial, Reason};
-use crate::domain::state::task::{End, Stage};
-use crate::domain::state::{Bench, Command, Draft, Finding, Lane, Lease, Reply, State, Task};
-use crate::ports::{AppendError, Batch, Fault, FaultKind, NewEntry, Reading, Tile};
-use crate::tlog::checkpoint::Checkpoint;
-use crate::tlog::leaf_hash;
 use arc_swap::ArcSwap;
+use domain::base::{Digest, Time};
+use domain::entry::bodies::{access, log};
+use domain::entry::{Actor, Body, Commitment, Entry, Opening, RequestMark};
+use domain::reason::{Class, Denial, Reason};
+use domain::state::task::{End, Stage};
+use domain::state::{Bench, Command, Draft, Finding, Lane, Lease, Reply, State, Task};
+use ports::{AppendError, Batch, Fault, FaultKind, NewEntry, Reading, Tile};
 use std::collections::HashMap;
 use std::sync::Arc;
+use tlog::checkpoint::Checkpoint;
+use tlog::leaf_hash;
 use tokio::sync::{mpsc, watch};
 
 pub(super) struct Writer {
@@ -73,7 +73,7 @@ impl Writer {
         }));
         let by = (Actor::broker(), None);
         if let Err(denial) = working.append(drafts, &by, at, Vec::new()) {
-            let source = crate::domain::state::Broken { law: "start", sentence: denial.sentence };
+            let source = domain::state::Broken { law: "start", sentence: denial.sentence };
             return Err(StartError::Law { index: working.base, source });
         }
         self.commit(working).await?;

@@ -1,14 +1,14 @@
 //! One witness is asked once: with the proof from what it saw last, and again if it saw another size.
 
 use super::Asked;
-use crate::ports::{Fault, FaultKind, WitnessAnswer};
-use crate::services::World;
-use crate::services::journal::Published;
-use crate::services::tree;
-use crate::tlog::cosignature;
-use crate::tlog::monitor::SplitView;
-use crate::tlog::proof::{Plan, ProofError};
-use crate::tlog::witness::Request;
+use crate::World;
+use crate::journal::Published;
+use crate::tree;
+use ports::{Fault, FaultKind, WitnessAnswer};
+use tlog::cosignature;
+use tlog::monitor::SplitView;
+use tlog::proof::{Plan, ProofError};
+use tlog::witness::Request;
 
 /// Why a witness did not cosign.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +47,7 @@ pub(super) async fn ask(
             WitnessAnswer::ProofRefused if old_size == 0 => {
                 return Err(strange(name, "that the proof from nothing is wrong").into());
             }
+            WitnessAnswer::ProofRefused if old_size == size => return Err(SplitView::TwoRoots { size }.into()),
             // Our own tree made the proof, so what is wrong is where it begins: the witness saw others.
             WitnessAnswer::ProofRefused => {
                 let source = ProofError::Mismatch;

@@ -3,8 +3,8 @@
 //!
 //! A complaint carries ids and sentences only, never a payload.
 
-use crate::domain::form::Mistakes;
-use crate::domain::reason::{Class, Denial, Reason};
+use domain::form::Mistakes;
+use domain::reason::{Class, Denial, Reason};
 use std::collections::HashMap;
 use std::time::Duration;
 use tonic::{Code, Status};

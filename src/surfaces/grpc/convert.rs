@@ -11,7 +11,7 @@ pub(super) mod secret;
 pub(super) mod task;
 pub(super) mod trace;
 
-use crate::domain::base::Time;
+use domain::base::Time;
 use prost_types::Timestamp;
 
 /// An instant.

@@ -2,12 +2,12 @@
 
 use super::convert::estate as convert;
 use super::desk::{Answer, Desk, Outcome, mark};
-use crate::domain::estate::{Document, plan};
-use crate::domain::reason::{Denial, Reason};
-use crate::domain::state::command::ApplyEstate;
-use crate::domain::state::{Ask, Reply};
-use crate::proto::v1;
-use crate::proto::v1::estate_service_server::EstateService;
+use domain::estate::{Document, plan};
+use domain::reason::{Denial, Reason};
+use domain::state::command::ApplyEstate;
+use domain::state::{Ask, Reply};
+use proto::v1;
+use proto::v1::estate_service_server::EstateService;
 use std::mem::take;
 use tonic::{Request, async_trait};
 

@@ -4,12 +4,12 @@
 //! What tonic itself refuses (a message too large, or unreadable) gets our face on the way out.
 
 use super::complaint::Complaint;
-use crate::domain::reason::{Denial, Reason};
-use crate::domain::state::command::Caller;
-use crate::ports::{Clock, TrustSource};
-use crate::surfaces::identity::subject_of;
-use crate::surfaces::tls::Registry;
+use crate::identity::subject_of;
+use crate::tls::Registry;
+use domain::reason::{Denial, Reason};
+use domain::state::command::Caller;
 use futures_util::future;
+use ports::{Clock, TrustSource};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};

@@ -3,20 +3,20 @@
 
 use super::convert::{evidence, fields, lease as convert, page, secret};
 use super::desk::{Answer, Desk, Outcome, mark};
-use crate::domain::base::LeaseId;
-use crate::domain::entry::Opening;
-use crate::domain::reason::{Denial, Reason};
-use crate::domain::state::command::Caller;
-use crate::domain::state::{Ask, Reply};
-use crate::ports::entropy;
-use crate::proto::v1;
-use crate::proto::v1::issuance_service_server::IssuanceService;
-use crate::services::issue::{Issue, Sealed};
-use crate::services::journal::{Durable, Published, Recorded};
-use crate::services::receipt;
-use crate::services::renew::Renew;
 use convert::LeaseFilter;
+use domain::base::LeaseId;
+use domain::entry::Opening;
+use domain::reason::{Denial, Reason};
+use domain::state::command::Caller;
+use domain::state::{Ask, Reply};
 use evidence::Sight;
+use ports::entropy;
+use proto::v1;
+use proto::v1::issuance_service_server::IssuanceService;
+use services::issue::{Issue, Sealed};
+use services::journal::{Durable, Published, Recorded};
+use services::receipt;
+use services::renew::Renew;
 use std::mem::take;
 use tonic::{Request, async_trait};
 

@@ -1,8 +1,8 @@
 //! Places for streams: so many at one time, and of these so many for one identity, however many
 //! connections it opens.
 
-use crate::domain::base::SpiffeId;
-use crate::domain::reason::{Denial, Reason};
+use domain::base::SpiffeId;
+use domain::reason::{Denial, Reason};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

@@ -3,11 +3,11 @@
 
 mod trust;
 
-use crate::domain::reason::Reason;
-use crate::ports::{EngineHealth, TrustSource};
-use crate::proto::v1::HealthState;
-use crate::services::World;
 use arc_swap::ArcSwapOption;
+use domain::reason::Reason;
+use ports::{EngineHealth, TrustSource};
+use proto::v1::HealthState;
+use services::World;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

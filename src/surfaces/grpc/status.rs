@@ -3,10 +3,10 @@
 use super::convert::timestamp;
 use super::desk::{Answer, Desk, Outcome};
 use super::pulse::Pulse;
-use crate::ports::EngineHealth;
-use crate::proto::v1;
-use crate::proto::v1::status_service_server::StatusService;
-use crate::services::witnessed;
+use ports::EngineHealth;
+use proto::v1;
+use proto::v1::status_service_server::StatusService;
+use services::witnessed;
 use std::sync::Arc;
 use tonic::{Request, async_trait};
 

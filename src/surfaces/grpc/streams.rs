@@ -6,8 +6,8 @@
 
 use super::complaint::Complaint;
 use super::desk::{Desk, Outcome};
-use crate::domain::reason::{Denial, Reason};
-use crate::domain::state::command::Caller;
+use domain::reason::{Denial, Reason};
+use domain::state::command::Caller;
 use futures_util::{Stream, StreamExt as _, stream};
 use std::pin::Pin;
 use std::time::Duration;

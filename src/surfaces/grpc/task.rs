@@ -3,17 +3,17 @@
 use super::convert::{fields, page, task as convert};
 use super::desk::{Answer, Desk, Outcome, mark};
 use super::streams::{self, Outflow, Outlet};
-use crate::domain::base::TaskId;
-use crate::domain::entry::{Commitment, Opening};
-use crate::domain::reason::{Denial, Reason};
-use crate::domain::state::command::{Caller, EndTask, RequestTask};
-use crate::domain::state::{Ask, Reply};
-use crate::ports::entropy;
-use crate::proto::v1;
-use crate::proto::v1::task_service_server::TaskService;
-use crate::services::commit::Openings;
-use crate::services::journal::Durable;
 use convert::{EndAsked, TaskAsked, TaskFilter};
+use domain::base::TaskId;
+use domain::entry::{Commitment, Opening};
+use domain::reason::{Denial, Reason};
+use domain::state::command::{Caller, EndTask, RequestTask};
+use domain::state::{Ask, Reply};
+use ports::entropy;
+use proto::v1;
+use proto::v1::task_service_server::TaskService;
+use services::commit::Openings;
+use services::journal::Durable;
 use std::mem::take;
 use tonic::{Request, async_trait};
 

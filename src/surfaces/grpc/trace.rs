@@ -5,9 +5,9 @@ use super::convert::trace as convert;
 use super::desk::{Desk, Outcome};
 use super::evidence::Evidence;
 use super::streams::{self, Outflow};
-use crate::domain::entry::bodies::evidence::Read;
-use crate::proto::v1;
-use crate::services::trace;
+use domain::entry::bodies::evidence::Read;
+use proto::v1;
+use services::trace;
 use tonic::Request;
 
 const TRACE: &str = "leasehold.v1.EvidenceService/Trace";

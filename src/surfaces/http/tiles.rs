@@ -1,15 +1,15 @@
 //! C2SP tlog-tiles over HTTP: paths, media types and caching. What is behind a path is decided in
 //! `services::tiles`; which path is one, in `tlog::tile`.
 
-use crate::domain::reason::Denial;
-use crate::services::tiles::PublicLog;
-use crate::tlog::tile::TilePath;
 use axum::Router;
 use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
+use domain::reason::Denial;
+use services::tiles::PublicLog;
+use tlog::tile::TilePath;
 
 /// `GET` and `HEAD` of `/checkpoint` and `/tile/…`; other methods are 405, other paths 404.
 pub(super) fn router(log: PublicLog) -> Router {

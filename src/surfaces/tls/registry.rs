@@ -4,10 +4,10 @@
 
 use super::DoorLimits;
 use super::session::Peer;
-use crate::domain::base::ConnectionId;
-use crate::domain::reason::{Denial, Reason};
-use crate::ports::entropy::bytes;
-use crate::ports::{Clock, Entropy, TrustSource};
+use domain::base::ConnectionId;
+use domain::reason::{Denial, Reason};
+use ports::entropy::bytes;
+use ports::{Clock, Entropy, TrustSource};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

@@ -1,10 +1,10 @@
 //! One established connection as tonic sees it: bytes, and who is at the other end.
 
 use super::registry::Registration;
-use crate::domain::base::{ConnectionId, Time};
-use crate::domain::reason::{Denial, Reason};
-use crate::domain::svid::Subject;
-use crate::ports::TrustSource;
+use domain::base::{ConnectionId, Time};
+use domain::reason::{Denial, Reason};
+use domain::svid::Subject;
+use ports::TrustSource;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;

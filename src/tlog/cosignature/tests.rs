@@ -1,7 +1,7 @@
 //! Cosignatures against their specification, golden vectors made elsewhere, and an independent reader.
 
 use super::*;
-use crate::tlog::note::{KeyError, Signer, VerifierKey};
+use crate::note::{KeyError, Signer, VerifierKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 

@@ -1,8 +1,8 @@
 //! What a monitor with one earlier checkpoint finds.
 
 use super::*;
-use crate::tlog::leaf_hash;
-use crate::tlog::proof::{MemoryNodes, consistency, head};
+use crate::leaf_hash;
+use crate::proof::{MemoryNodes, consistency, head};
 
 /// The first `size` entries of a log from which one entry may be missing.
 fn log(size: u64, without: Option<u64>) -> MemoryNodes {

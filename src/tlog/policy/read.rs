@@ -2,8 +2,8 @@
 //! only; names are compared as bytes.
 
 use super::{Group, Member, Policy, PolicyError, Witness};
-use crate::tlog::cosignature::WitnessKey;
-use crate::tlog::note::VerifierKey;
+use crate::cosignature::WitnessKey;
+use crate::note::VerifierKey;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Bytes of the largest file that is read.

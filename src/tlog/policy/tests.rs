@@ -1,9 +1,9 @@
 //! Policies against their specification.
 
 use super::*;
-use crate::tlog::cosignature::Cosigner;
-use crate::tlog::hash::leaf_hash;
-use crate::tlog::note::Signer;
+use crate::cosignature::Cosigner;
+use crate::hash::leaf_hash;
+use crate::note::Signer;
 
 fn log(name: &str) -> Signer {
     Signer::generate(name, [1; 32]).unwrap()

@@ -8,7 +8,7 @@ use leasehold::client::verify_on_all_cores;
 use leasehold::domain::base::Digest;
 use leasehold::domain::state::State;
 use leasehold::tlog::leaf_hash;
-use leasehold::tlog::note::Verifier;
+use leasehold::tlog::note::VerifierKey;
 use leasehold::tlog::tree::Edge;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
@@ -44,7 +44,7 @@ pub(crate) fn answer() -> Option<Result<()>> {
 }
 
 /// Seconds and peak memory of the verifier, as `leasehold evidence verify` runs it.
-fn verify(bundle: &Path, how: impl FnOnce(File, &Verifier) -> Report) -> Result<Vec<f64>> {
+fn verify(bundle: &Path, how: impl FnOnce(File, &VerifierKey) -> Report) -> Result<Vec<f64>> {
     let (file, key) = (File::open(bundle)?, story::key()?);
     let begun = Instant::now();
     let report = how(file, &key);

@@ -101,7 +101,8 @@ impl Watcher {
     }
 }
 
-fn here<T>(client: anyhow::Result<T>) -> Option<T> {
+/// The client, or nothing and a line that says why.
+pub(super) fn here<T>(client: anyhow::Result<T>) -> Option<T> {
     match client.map_err(anyhow::Error::downcast::<Missing>) {
         Ok(client) => Some(client),
         Err(Ok(missing)) => {

@@ -1,218 +1,261 @@
-//! Floors: who may name whom. Reads every `crate::…` and `super::…` path of `src/`, groups unfolded, inside
-//! macros too, and fails when one points up or sideways. The two tables below are the ones of ARCHITECTURE.md.
+//! Floors are crates. The table of floors in ARCHITECTURE.md is the law, and the manifests of the workspace must
+//! say the same, no more and no less; that a crate names only what its manifest does, the compiler holds.
 
-use super::lexer::Token;
-use super::source::{Source, closing, root};
+use super::source::{Source, files, root};
 use super::{Breach, assert_none, assert_tree};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use toml::{Table, Value};
 
-/// A floor and the floors that it may name besides itself.
-const FLOORS: [(&str, &[&str]); 11] = [
-    ("failpoint", &[]),
-    ("tlog", &[]),
-    ("domain", &["tlog"]),
-    ("audit", &["domain", "tlog"]),
-    ("ports", &["domain", "tlog"]),
-    ("proto", &[]),
-    ("services", &["ports", "audit", "domain", "tlog"]),
-    ("adapters", &["ports", "domain", "tlog"]),
-    ("devtrust", &["domain", "proto"]),
-    ("surfaces", &["services", "domain", "tlog", "proto"]),
-    ("client", &["proto", "audit", "domain", "tlog"]),
-];
-/// Floors that may name every other; `lib.rs` only lists them, and `main.rs` calls two.
-const TOP: [&str; 2] = ["app", "lib"];
-const MAIN: [&str; 2] = ["app", "client"];
+const PAGE: &str = "ARCHITECTURE.md";
+const ROOT: &str = "Cargo.toml";
+/// The floor that is the root package, and may name every other.
+const APP: &str = "app";
+/// The one floor besides `app` that `main.rs` calls.
+const MAIN: &str = "client";
 
-/// Looks that the table of the design does not have, each with its reason. This list may only shrink.
-const EXCEPTIONS: [(&str, &str, &str); 1] =
-    [("surfaces", "ports", "room one, verify: who calls is asked of the trust source, the clock and chance")];
+/// A row of the table of floors: its line, and what the floor may name.
+type Row = (usize, BTreeSet<String>);
 
-/// The inner order of `domain`, lowest first: a module may name those of its own rank and below.
-const DOMAIN: [(&str, usize); 11] = [
-    ("base", 0),
-    ("form", 1),
-    ("reason", 2),
-    ("svid", 3),
-    ("entry", 4),
-    ("estate", 5),
-    ("roles", 5),
-    ("judge", 5),
-    ("state", 6),
-    ("vault_policy", 7),
-    ("preflight", 7),
-];
+/// A manifest of the workspace, and where it stands.
+type Manifest = (String, Table);
 
-/// A path from the crate's root, and where it stands.
-type Named = (usize, Vec<String>);
-
-fn floors_look_down_only(source: &Source) -> Vec<Breach> {
-    let Some(here) = module_of(&source.path) else { return Vec::new() };
-    let paths = paths(&source.tokens, &here);
-    paths.iter().filter_map(|(line, path)| Some(source.breach(*line, objection(&here, path)?))).collect()
-}
-
-/// The module of a file under `src/`, as segments; nothing for other files.
-fn module_of(path: &str) -> Option<Vec<String>> {
-    let inner = path.strip_prefix("src/")?.strip_suffix(".rs")?;
-    let segments: Vec<String> = inner.split('/').map(str::to_owned).collect();
-    Some(if inner == "lib" { Vec::new() } else { segments })
-}
-
-/// Why `here` may not name `path`, if so.
-fn objection(here: &[String], path: &[String]) -> Option<String> {
-    let to = path.first()?.as_str();
-    let from = here.first().map_or("lib", String::as_str);
-    let known = |floor: &str| FLOORS.iter().any(|(name, _)| *name == floor) || TOP.contains(&floor);
-    if from == "main" {
-        return (!MAIN.contains(&to)).then(|| format!("main.rs calls {MAIN:?} only, not {to}"));
-    }
-    if !known(from) || !known(to) {
-        let unknown = if known(from) { to } else { from };
-        return Some(format!("`{unknown}` has no place in the table of floors (tests/it/tidy/floors.rs)"));
-    }
-    if TOP.contains(&from) || from == to {
-        return (from == "domain").then(|| inner_objection(here, path)).flatten();
-    }
-    let (_, allowed) = FLOORS.iter().find(|(name, _)| *name == from)?;
-    let excepted = EXCEPTIONS.iter().any(|(below, named, _)| (*below, *named) == (from, to));
-    (!allowed.contains(&to) && !excepted).then(|| format!("{from} may name {allowed:?}, not {to}"))
-}
-
-/// Why, inside `domain`, `here` may not name `path`.
-fn inner_objection(here: &[String], path: &[String]) -> Option<String> {
-    let rank = |segment: Option<&String>| DOMAIN.iter().find(|(name, _)| Some(*name) == segment.map(String::as_str));
-    if here.len() == 1 {
-        return None;
-    }
-    match (rank(here.get(1)), rank(path.get(1))) {
-        (Some((from, low)), Some((to, high))) => {
-            (high > low).then(|| format!("domain::{from} stands below domain::{to}"))
+/// The rows between the heading and the next one, by the name of the floor. What else is wrong with the table
+/// is a breach: a floor names floors of rows above.
+fn table(page: &str) -> (BTreeMap<String, Row>, Vec<Breach>) {
+    let (mut rows, mut breaches) = (BTreeMap::<String, Row>::new(), Vec::new());
+    let section = page.lines().enumerate().skip_while(|(_, line)| *line != "## Floors").skip(1);
+    for (at, line) in section.take_while(|(_, line)| !line.starts_with("## ")) {
+        let cells: Vec<&str> = line.split('|').collect();
+        let [_, floor, _, names, _] = cells[..] else { continue };
+        let Some(floor) = in_backticks(floor).next() else { continue };
+        let names: BTreeSet<String> = match floor.as_str() {
+            APP => rows.keys().cloned().collect(),
+            _ => in_backticks(names).collect(),
+        };
+        for above in names.iter().filter(|name| !rows.contains_key(*name)) {
+            let rule = format!("{floor} may name floors of rows above, and `{above}` is none");
+            breaches.push(Breach { file: PAGE.to_owned(), line: at + 1, rule });
         }
-        (None, _) => Some(format!("domain::{} has no place in the inner order (tests/it/tidy/floors.rs)", here[1])),
-        (_, None) => Some("name the module below domain where the thing lives".to_owned()),
+        rows.insert(floor, (at + 1, names));
     }
+    (rows, breaches)
 }
 
-/// All paths that begin with `crate`, `super` or, in the binary, `leasehold`, from the crate's root.
-fn paths(tokens: &[Token], here: &[String]) -> Vec<Named> {
+fn in_backticks(cell: &str) -> impl Iterator<Item = String> {
+    cell.split('`').skip(1).step_by(2).map(str::to_owned)
+}
+
+/// The table, and every manifest against it.
+fn the_manifests_are_the_table(page: &str, manifests: &[Manifest]) -> Vec<Breach> {
+    let (rows, mut breaches) = table(page);
+    for (file, manifest) in manifests {
+        breaches.extend(manifest_is_a_row(file, manifest, &rows).into_iter().map(|rule| breach(file, rule)));
+    }
+    for (floor, (line, _)) in &rows {
+        let file = place(floor);
+        if !manifests.iter().any(|(there, _)| *there == file) {
+            breaches.push(Breach { file: PAGE.to_owned(), line: *line, rule: format!("`{floor}` has no {file}") });
+        }
+    }
+    breaches
+}
+
+/// Where the manifest of a floor stands.
+fn place(floor: &str) -> String {
+    if floor == APP { ROOT.to_owned() } else { format!("src/{floor}/Cargo.toml") }
+}
+
+fn breach(file: &str, rule: String) -> Breach {
+    Breach { file: file.to_owned(), line: 1, rule }
+}
+
+fn manifest_is_a_row(file: &str, manifest: &Table, rows: &BTreeMap<String, Row>) -> Vec<String> {
+    let mut objections = Vec::new();
+    if at(manifest, &["lints", "workspace"]) != Some(&Value::Boolean(true)) {
+        objections.push("take the lints of the house: [lints] workspace = true".to_owned());
+    }
+    let dependencies = dependencies(manifest);
+    let own = dependencies.iter().filter(|(_, value)| value.get("workspace") != Some(&Value::Boolean(true)));
+    objections
+        .extend(own.map(|(name, _)| format!("`{name}` stands in [workspace.dependencies], and here as workspace")));
+    let named: BTreeSet<String> =
+        dependencies.iter().map(|(name, _)| name.clone()).filter(|name| rows.contains_key(name)).collect();
+    let Some(floor) = rows.keys().find(|floor| place(floor) == file) else {
+        let is_floor = file.starts_with("src/");
+        objections.extend(is_floor.then(|| format!("this crate has no row in the table of floors ({PAGE})")));
+        objections.extend((!named.is_empty()).then(|| format!("no floor may be named here, not {named:?}")));
+        return objections;
+    };
+    let (_, may) = &rows[floor];
+    if named != *may {
+        objections.push(format!("{floor} names {named:?}; by the table of {PAGE} it is {may:?}"));
+    }
+    if floor != APP {
+        let name = format!("leasehold-{floor}");
+        let is_named = at(manifest, &["package", "name"]).and_then(Value::as_str) == Some(&name);
+        objections.extend((!is_named).then(|| format!("this crate is called {name}")));
+    }
+    objections
+}
+
+/// Every dependency, of whatever table: normal, for tests, for builds, for one target.
+fn dependencies(manifest: &Table) -> Vec<(String, Value)> {
     let mut found = Vec::new();
-    let mut inner: Vec<(usize, String)> = Vec::new();
-    for (at, token) in tokens.iter().enumerate() {
-        inner.retain(|(end, _)| at < *end);
-        if let [kind, name, brace, ..] = &tokens[at..]
-            && (kind.text.as_str(), brace.text.as_str()) == ("mod", "{")
-        {
-            inner.push((closing(tokens, at + 2).unwrap_or(tokens.len()), name.text.clone()));
-        }
-        let rooted = ["crate", "super", "leasehold"].contains(&token.text.as_str());
-        let before = tokens[at.saturating_sub(2)..at].iter().map(|token| token.text.as_str()).collect::<Vec<_>>();
-        // The rest of a path that is read already, or how far a thing can be seen: `pub(super)`, `pub(in crate::a)`.
-        let continues = matches!(before[..], [.., "::"] | [.., "pub", "("] | ["(", "in"]);
-        if rooted && !continues {
-            let place: Vec<String> = here.iter().chain(inner.iter().map(|(_, name)| name)).cloned().collect();
-            unfold(tokens, at, &[], &place, &mut found);
+    for (name, value) in manifest {
+        let Value::Table(inner) = value else { continue };
+        match name.as_str() {
+            "dependencies" | "dev-dependencies" | "build-dependencies" => found.extend(inner.clone()),
+            "target" => found.extend(inner.values().filter_map(Value::as_table).flat_map(dependencies)),
+            _ => {}
         }
     }
     found
 }
 
-/// Reads the path or group at `at` behind `prefix`, to the end of the path.
-fn unfold(tokens: &[Token], mut at: usize, prefix: &[String], here: &[String], found: &mut Vec<Named>) {
-    let mut path = prefix.to_vec();
-    let mut above = 0;
-    let line = tokens[at].line;
-    while let Some(token) = tokens.get(at) {
-        let next = tokens.get(at + 1).map(|next| next.text.as_str());
-        match token.text.as_str() {
-            // A macro of the crate's root, which has no floor.
-            _ if next == Some("!") && path.is_empty() => return,
-            "{" => return unfold_group(tokens, at, &path, here, found),
-            "crate" | "leasehold" | "self" => {}
-            "super" => {
-                above += 1;
-                path = here[..here.len().saturating_sub(above)].to_vec();
-            }
-            segment => path.push(segment.to_owned()),
+fn at<'v>(table: &'v Table, path: &[&str]) -> Option<&'v Value> {
+    let (first, rest) = path.split_first()?;
+    rest.iter().try_fold(table.get(*first)?, |value, key| value.get(*key))
+}
+
+/// The names of the workspace mean what they say, and none is left over.
+fn the_workspace_names_what_is_used(page: &str, manifests: &[Manifest]) -> Vec<Breach> {
+    let (rows, _) = table(page);
+    let Some((_, root)) = manifests.iter().find(|(file, _)| file == ROOT) else {
+        return vec![breach(ROOT, "there is no root manifest".to_owned())];
+    };
+    let used: BTreeSet<String> =
+        manifests.iter().flat_map(|(_, manifest)| dependencies(manifest)).map(|(name, _)| name).collect();
+    let listed = at(root, &["workspace", "dependencies"]).and_then(Value::as_table).cloned().unwrap_or_default();
+    let mut breaches = Vec::new();
+    for (name, value) in &listed {
+        if !used.contains(name) {
+            breaches.push(breach(ROOT, format!("no crate uses `{name}`: take it out of [workspace.dependencies]")));
         }
-        if next != Some("::") {
-            break;
+        let package = value.get("package").and_then(Value::as_str);
+        let path = value.get("path").and_then(Value::as_str);
+        let meant = rows.contains_key(name).then(|| (format!("leasehold-{name}"), format!("src/{name}")));
+        let said = package.zip(path).map(|(package, path)| (package.to_owned(), path.to_owned()));
+        if meant != said {
+            breaches.push(breach(ROOT, format!("`{name}` is {said:?}; by the table of {PAGE} it is {meant:?}")));
         }
-        at += 2;
     }
-    found.push((line, path));
+    breaches
 }
 
-fn unfold_group(tokens: &[Token], open: usize, prefix: &[String], here: &[String], found: &mut Vec<Named>) {
-    let Some(end) = closing(tokens, open) else { return };
-    let mut at = open + 1;
-    while at < end {
-        unfold(tokens, at, prefix, here, found);
-        while at < end && tokens[at].text != "," {
-            at = if tokens[at].text == "{" { closing(tokens, at).unwrap_or(end) + 1 } else { at + 1 };
-        }
-        at += 1;
-    }
+/// `main.rs` parses and hands over: to `app`, or to the client's verbs.
+fn main_calls_two(source: &Source, rows: &BTreeMap<String, Row>) -> Vec<Breach> {
+    let tokens = if source.path == "src/main.rs" { source.product() } else { &[] };
+    let floors = tokens.iter().filter(|token| rows.contains_key(&token.text) && ![APP, MAIN].contains(&&*token.text));
+    floors.map(|token| source.breach(token.line, format!("main.rs calls app and {MAIN} only"))).collect()
 }
 
-#[test]
-fn no_floor_of_the_tree_looks_up_or_sideways() {
-    assert_tree(floors_look_down_only);
+fn page() -> String {
+    fs::read_to_string(root().join(PAGE)).unwrap()
 }
 
-#[test]
-fn every_floor_and_rank_has_a_source() {
-    let floors = FLOORS.iter().map(|(name, _)| format!("src/{name}.rs"));
-    let ranks = DOMAIN.iter().map(|(name, _)| format!("src/domain/{name}.rs"));
-    let gone: Vec<String> = floors.chain(ranks).filter(|path| !root().join(path).is_file()).collect();
-    assert!(root().join("src/lib.rs").is_file() && gone.is_empty(), "no longer there: {gone:?}");
+fn manifests() -> Vec<Manifest> {
+    let files = files().into_iter().filter(|file| file == ROOT || file.ends_with("/Cargo.toml"));
+    let read = |file: String| {
+        let text = fs::read_to_string(root().join(&file)).unwrap();
+        (file, text.parse().unwrap())
+    };
+    files.map(read).collect()
 }
 
 #[test]
-fn a_look_down_is_no_breach() {
-    for (path, text) in [
-        ("src/domain/entry.rs", "use super::base::{self, Digest}; use crate::tlog::hash;"),
-        ("src/domain/state/lease.rs", "use super::super::{base::Time, entry::Entry}; use super::task;"),
-        ("src/services/issue.rs", "use crate::{ports::{Clock, log_store}, domain::base};"),
-        ("src/app.rs", "use crate::{adapters::vault, services, surfaces, client, devtrust};"),
-        ("src/domain/svid.rs", "pub(crate) fn a() {} pub(super) fn b() {} pub(in crate::domain) fn c() {}"),
-        ("src/main.rs", "fn main() { leasehold::app::run() }"),
-        (
-            "src/domain/reason.rs",
-            "mod tests { use super::*; mod deeper { use super::super::Reason; } } use super::base;",
-        ),
-        ("tests/it/main.rs", "use leasehold::adapters::vault;"),
-        ("src/services/issue.rs", "fn a() { crate::failpoint!(\"after_intent\"); }"),
-        ("src/tlog/proof.rs", "// crate::services\nconst A: &str = \"crate::services\";"),
+fn the_crates_of_the_tree_are_the_floors_of_the_map() {
+    let (page, manifests) = (page(), manifests());
+    assert!(table(&page).0.len() > 10, "tidy does not find the table of floors");
+    assert_none(&the_manifests_are_the_table(&page, &manifests));
+    assert_none(&the_workspace_names_what_is_used(&page, &manifests));
+    assert_tree(|source| main_calls_two(source, &table(&page).0));
+}
+
+/// A page with three floors, and the manifests that fit it.
+const GOOD: [(&str, &str); 4] = [
+    (
+        ROOT,
+        r#"
+[workspace.dependencies]
+low = { package = "leasehold-low", path = "src/low", version = "1" }
+high = { package = "leasehold-high", path = "src/high", version = "1" }
+serde = "1"
+[package]
+name = "leasehold"
+[dependencies]
+low.workspace = true
+high = { workspace = true, optional = true }
+[lints]
+workspace = true
+"#,
+    ),
+    (
+        "src/low/Cargo.toml",
+        "package.name = \"leasehold-low\"\ndependencies.serde.workspace = true\nlints.workspace = true",
+    ),
+    (
+        "src/high/Cargo.toml",
+        "package.name = \"leasehold-high\"\ndependencies.low.workspace = true\nlints.workspace = true",
+    ),
+    ("xtask/Cargo.toml", "package.name = \"xtask\"\nlints.workspace = true"),
+];
+const TABLE: &str = "## Floors\n| floor | what | may name |\n|---|---|---|\n| `low` | a | – |\n| `high` | b | `low` |\n| `app` | c | all |\n## Next\n| `gone` | d | – |\n";
+
+/// The breaches after `old` became `new` in one of the good manifests, or in the page.
+fn breaches_after(file: &str, old: &str, new: &str) -> Vec<Breach> {
+    let change = |name: &str, text: &str| {
+        assert!(name != file || text.contains(old), "{file} does not hold {old:?}");
+        if name == file { text.replacen(old, new, 1) } else { text.to_owned() }
+    };
+    let page = change(PAGE, TABLE);
+    let manifests: Vec<Manifest> =
+        GOOD.iter().map(|(name, text)| ((*name).to_owned(), change(name, text).parse().unwrap())).collect();
+    let mut breaches = the_manifests_are_the_table(&page, &manifests);
+    breaches.extend(the_workspace_names_what_is_used(&page, &manifests));
+    breaches
+}
+
+#[test]
+fn a_crate_that_is_not_as_the_map_says_is_seen() {
+    assert_eq!(breaches_after(PAGE, "", ""), []);
+    let (low, high) = ("src/low/Cargo.toml", "src/high/Cargo.toml");
+    for (file, old, new) in [
+        // Looks up, in every table that cargo reads.
+        (low, "dependencies.serde", "dependencies.high.workspace = true\ndependencies.serde"),
+        (low, "dependencies.serde", "dev-dependencies.high.workspace = true\ndependencies.serde"),
+        (low, "dependencies.serde", "build-dependencies.high.workspace = true\ndependencies.serde"),
+        (low, "dependencies.serde", "target.'cfg(unix)'.dependencies.high.workspace = true\ndependencies.serde"),
+        // Names less than the map says, in the one or the other.
+        (high, "dependencies.low.workspace = true", ""),
+        (PAGE, "| `low` |\n| `app`", "| – |\n| `app`"),
+        // Another name or place for a floor.
+        (low, "dependencies.serde", "dependencies.other = { path = \"../high\" }\ndependencies.serde"),
+        (low, "serde.workspace = true", "serde = { version = \"1\" }"),
+        (ROOT, "serde = \"1\"", "serde = { package = \"leasehold-high\", path = \"src/high\" }"),
+        (ROOT, "path = \"src/high\"", "path = \"src/low\""),
+        (low, "leasehold-low", "leasehold-lower"),
+        // A floor without a row, a row without a floor, a row that looks up, a floor that app does not have.
+        (PAGE, "| `low` | a | – |\n| `high` | b | `low` |", "| `high` | b | – |"),
+        (PAGE, "| `app`", "| `higher` | e | – |\n| `app`"),
+        (PAGE, "| `low` | a | – |", "| `low` | a | `high` |"),
+        (ROOT, "high = { workspace = true, optional = true }", ""),
+        // The workshop knows nothing of the product; no crate is without the lints; nothing is left over.
+        ("xtask/Cargo.toml", "lints", "dependencies.low.workspace = true\nlints"),
+        (high, "lints.workspace = true", ""),
+        (ROOT, "serde = \"1\"", "serde = \"1\"\nserde_json = \"1\""),
     ] {
-        assert_none(&floors_look_down_only(&Source::new(path, text)));
+        assert_ne!(breaches_after(file, old, new), [], "{file}: {old:?} became {new:?}");
     }
 }
 
 #[test]
-fn a_look_up_or_sideways_is_seen_in_every_spelling() {
-    for (path, text) in [
-        ("src/tlog/proof.rs", "use crate::domain::base::Digest;"),
-        ("src/services/issue.rs", "use crate::adapters::vault;"),
-        ("src/adapters/vault.rs", "use crate::services::issue;"),
-        ("src/adapters/vault.rs", "use crate::{domain::base::Time, services::issue};"),
-        ("src/adapters/vault.rs", "use crate::{domain::{base::{Time, Span}, reason}, ports, services};"),
-        ("src/adapters/vault/mint.rs", "fn a() { super::super::super::services::issue::run() }"),
-        ("src/adapters/vault.rs", "fn a() { crate::services::told!() }"),
-        ("src/adapters/vault.rs", "select! { _ = crate::surfaces::grpc::run() => {} }"),
-        ("src/surfaces/grpc.rs", "use crate::adapters::spire;"),
-        ("src/client/exec.rs", "use crate::adapters::spire;"),
-        ("src/devtrust.rs", "use crate::ports::Clock;"),
-        ("src/audit.rs", "use crate::ports::Clock;"),
-        ("src/domain/base/time.rs", "use super::super::entry;"),
-        ("src/domain/entry.rs", "use crate::domain::{base, state::State};"),
-        ("src/domain/state.rs", "use super::preflight;"),
-        ("src/domain/preflight.rs", "use crate::domain::Everything;"),
-        ("src/domain/unheard.rs", "use super::base::Time;"),
-        ("src/domain/reason.rs", "mod tests { use super::super::state; }"),
-        ("src/unheard.rs", "use crate::domain::base;"),
-        ("src/app.rs", "use crate::unheard::Thing;"),
-        ("src/main.rs", "fn main() { leasehold::services::issue::run() }"),
-    ] {
-        assert_eq!(floors_look_down_only(&Source::new(path, text)).len(), 1, "{path}: {text}");
+fn a_main_that_calls_another_floor_is_seen() {
+    let (rows, _) = table("## Floors\n| `services` | a | – |\n| `client` | b | – |\n| `app` | c | all |\n");
+    let seen = |path: &str, text: &str| main_calls_two(&Source::new(path, text), &rows).len();
+    assert_eq!(seen("src/main.rs", "use leasehold::{app::cli, client}; fn main() { cli::run() }"), 0);
+    assert_eq!(seen("src/app.rs", "use crate::services;"), 0);
+    for text in ["fn main() { leasehold::services::run() }", "use leasehold::{app, services};", "use services::run;"] {
+        assert_eq!(seen("src/main.rs", text), 1, "{text}");
     }
 }

@@ -56,7 +56,7 @@ fn dependencies_say_why(file: &str, text: &str) -> Vec<Breach> {
     for (at, line) in text.lines().enumerate() {
         if line.starts_with('[') {
             inside = line.contains("dependencies");
-        } else if inside && line.starts_with(|c: char| c.is_ascii_lowercase()) && reason(line).is_none() {
+        } else if inside && line.starts_with(|c: char| c.is_ascii_lowercase()) && !is_said(line) {
             let name = line.split([' ', '=']).next().unwrap_or_default();
             breaches.push(breach(file, at, format!("say behind `{name}` in a comment what it is for")));
         }
@@ -64,8 +64,10 @@ fn dependencies_say_why(file: &str, text: &str) -> Vec<Breach> {
     breaches
 }
 
-fn reason(line: &str) -> Option<&str> {
-    line.split_once('#').map(|(_, reason)| reason.trim()).filter(|reason| !reason.is_empty())
+/// Here, or once for all in `[workspace.dependencies]`.
+fn is_said(line: &str) -> bool {
+    let (line, reason) = line.split_once('#').unwrap_or((line, ""));
+    !reason.trim().is_empty() || line.contains(".workspace = true") || line.contains("{ workspace = true")
 }
 
 /// Every word in backticks that looks like a path must be one.
@@ -200,10 +202,10 @@ fn a_named_machine_is_seen() {
 
 #[test]
 fn a_dependency_without_a_reason_is_seen() {
-    let good =
-        "[package]\nname = \"a\"\n[dependencies]\n# A heading.\nbase64 = \"0.22\" # notes\n[profile.dev]\ndebug = 1\n";
+    let good = "[package]\nname = \"a\"\n[dependencies]\n# A heading.\nbase64 = \"0.22\" # notes\nserde.workspace = true\n\
+         clap = { workspace = true, optional = true }\n[profile.dev]\ndebug = 1\n";
     assert_eq!(dependencies_say_why("Cargo.toml", good), []);
-    for line in ["base64 = \"0.22\"", "base64 = \"0.22\" #", "base64.workspace = true"] {
+    for line in ["base64 = \"0.22\"", "base64 = \"0.22\" #", "base64 = { version = \"0.22\" }"] {
         for table in
             ["[dependencies]", "[dev-dependencies]", "[target.'cfg(unix)'.dependencies]", "[workspace.dependencies]"]
         {

@@ -27,7 +27,7 @@ fn witnesses(count: usize, needed: usize) -> (Vec<WitnessProcess>, String) {
     (processes, policy)
 }
 
-fn policy(text: &str) -> Policy {
+pub(super) fn policy(text: &str) -> Policy {
     Policy::parse(text.as_bytes()).unwrap()
 }
 
@@ -36,7 +36,7 @@ fn kept(broker: &Broker) -> PathBuf {
 }
 
 /// The broker asks the witnesses of this policy, as `app` has it ask.
-fn ask(broker: &Broker, text: &str) -> DropGuard {
+pub(super) fn ask(broker: &Broker, text: &str) -> DropGuard {
     ask_by(broker, text, |way| Arc::new(way))
 }
 
@@ -55,10 +55,10 @@ fn ask_by(broker: &Broker, text: &str, stand_in: impl Fn(HttpWitness) -> Arc<dyn
     stop.drop_guard()
 }
 
-fn published(broker: &Broker) -> u64 {
+pub(super) fn published(broker: &Broker) -> u64 {
     broker.world.journal.published().state.size
 }
 
-async fn until_witnessed(broker: &Broker) {
+pub(super) async fn until_witnessed(broker: &Broker) {
     until("every entry is witnessed", || broker.world.witnessed.size() == published(broker)).await;
 }

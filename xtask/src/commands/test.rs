@@ -34,6 +34,7 @@ pub(super) fn run() -> Result<Outcome> {
     );
     stages.cargo("build", &["build", "--workspace", "--examples", "--features", "leasehold/failpoints"]);
     stages.cargo("pure floors alone", &["check", "--package", "leasehold", "--lib", "--no-default-features"]);
+    stages.run("features alone", features_alone);
     stages.run("API lint", api_lint::run);
     let mut output = Output::default();
     stages.run("tests", || workshop.tests(&mut output));
@@ -82,6 +83,17 @@ impl Stages {
     fn cargo(&mut self, name: &'static str, arguments: &[&str]) {
         self.run(name, || of_program(&mut cargo(arguments)));
     }
+}
+
+/// Each feature of the product without the others: in a build of everything a missing one is not missed.
+fn features_alone() -> Result<Found> {
+    for feature in ["server", "client", "dev", "failpoints"] {
+        let alone = ["check", "--package", "leasehold", "--lib", "--no-default-features", "--features", feature];
+        if let bad @ Found::Bad(_) = of_program(&mut cargo(&alone))? {
+            return Ok(bad);
+        }
+    }
+    Ok(Found::Good("as it should be".to_owned()))
 }
 
 /// A stage that is one program.

@@ -1,8 +1,8 @@
 //! Refusals, readings and things found.
 
 use super::body;
-use crate::domain::base::{LeaseId, Name, Time};
-use crate::domain::reason::Reason;
+use crate::base::{LeaseId, Name, Time};
+use crate::reason::Reason;
 use std::collections::BTreeMap;
 
 body!(

@@ -1,8 +1,8 @@
 //! One estate change: a group of items closed by `estate.applied`, in one transaction.
 
 use super::body;
-use crate::domain::base::Digest;
-use crate::domain::entry::canonical::typed::VERBATIM;
+use crate::base::Digest;
+use crate::entry::canonical::typed::VERBATIM;
 use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;

@@ -1,7 +1,7 @@
 //! Readings of the log, and the erasure of openings.
 
 use super::body;
-use crate::domain::base::{LeaseId, TaskId};
+use crate::base::{LeaseId, TaskId};
 
 body!(
     /// Someone with the auditor's or operator's role read the log. Written before it is answered.

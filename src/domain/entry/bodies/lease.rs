@@ -1,7 +1,7 @@
 //! The life of a lease.
 
 use super::body;
-use crate::domain::base::{Digest, LeaseId, Name, TaskId, Time};
+use crate::base::{Digest, LeaseId, Name, TaskId, Time};
 use serde::{Deserialize, Serialize};
 
 /// Whether and how a kind of secret can be ended early.

@@ -1,7 +1,7 @@
 //! The life of a task.
 
 use super::body;
-use crate::domain::base::{Digest, Name, SpiffeId, TaskId, Time};
+use crate::base::{Digest, Name, SpiffeId, TaskId, Time};
 
 body!(
     /// Asked for. Commitment: `purpose`. An approval binds the leaf hash of this entry.

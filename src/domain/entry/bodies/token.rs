@@ -1,7 +1,7 @@
 //! The engine token of a task.
 
 use super::body;
-use crate::domain::base::{TaskId, Time};
+use crate::base::{TaskId, Time};
 
 body!(
     /// A parentless token exists. Commitments: `accessor`, `tag`.

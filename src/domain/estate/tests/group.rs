@@ -1,7 +1,7 @@
 //! Groups of entries: what is folded, and what is refused.
 
 use super::*;
-use crate::domain::entry::bodies::estate::Applied;
+use crate::entry::bodies::estate::Applied;
 
 fn sealed(estate: &Estate, change: impl FnOnce(&mut Applied)) -> Result<Estate, GroupError> {
     let document = Document::parse(&sample()).unwrap();

@@ -1,7 +1,7 @@
 //! The broker's own side, the files, the engine's answer; and the list of all checks.
 
 use super::*;
-use crate::domain::estate::Document;
+use crate::estate::Document;
 
 const BROKER: &str = "spiffe://example.org/leasehold";
 

@@ -3,17 +3,17 @@
 
 use super::NotAState;
 use super::records::{self, Bytes, Place};
-use crate::domain::base::{Digest, LeaseId, Name, Span, SpiffeId, TaskId, Time};
-use crate::domain::estate::{Credential, Estate, Item};
-use crate::domain::state::approval::Yes;
-use crate::domain::state::broker::Broker;
-use crate::domain::state::counts::Counts;
-use crate::domain::state::erasure::Pending;
-use crate::domain::state::lease::{self, Issued, Lease};
-use crate::domain::state::repeat::{Kept, Outcome, Over, Remembered};
-use crate::domain::state::task::{self, Task};
-use crate::domain::state::token::Token;
-use crate::domain::state::{Duty, State};
+use crate::base::{Digest, LeaseId, Name, Span, SpiffeId, TaskId, Time};
+use crate::estate::{Credential, Estate, Item};
+use crate::state::approval::Yes;
+use crate::state::broker::Broker;
+use crate::state::counts::Counts;
+use crate::state::erasure::Pending;
+use crate::state::lease::{self, Issued, Lease};
+use crate::state::repeat::{Kept, Outcome, Over, Remembered};
+use crate::state::task::{self, Task};
+use crate::state::token::Token;
+use crate::state::{Duty, State};
 use serde::Deserialize;
 use std::sync::Arc;
 

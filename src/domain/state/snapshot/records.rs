@@ -4,8 +4,8 @@
 //!
 //! Instants are microseconds since 1970, a [`Place`] is a number in a table or list before it.
 
-use crate::domain::entry::bodies::lease::Revocability;
-use crate::domain::state::task::End;
+use crate::entry::bodies::lease::Revocability;
+use crate::state::task::End;
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;

@@ -2,9 +2,9 @@
 //! task scopes as they were declared.
 
 use super::records::Place;
-use crate::domain::base::{Name, SpiffeId};
-use crate::domain::estate::Credential;
-use crate::domain::state::State;
+use crate::base::{Name, SpiffeId};
+use crate::estate::Credential;
+use crate::state::State;
 use std::collections::BTreeMap;
 
 /// Values by number, and the number of each.

@@ -2,13 +2,13 @@
 
 use super::records::{self, Bytes, Place};
 use super::tables::Tables;
-use crate::domain::base::{Digest, LeaseId, TaskId};
-use crate::domain::estate::Item;
-use crate::domain::state::State;
-use crate::domain::state::erasure::Pending;
-use crate::domain::state::lease::{self, Lease};
-use crate::domain::state::repeat::{Kept, Outcome, Remembered};
-use crate::domain::state::task::{self, Task};
+use crate::base::{Digest, LeaseId, TaskId};
+use crate::estate::Item;
+use crate::state::State;
+use crate::state::erasure::Pending;
+use crate::state::lease::{self, Lease};
+use crate::state::repeat::{Kept, Outcome, Remembered};
+use crate::state::task::{self, Task};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -105,7 +105,7 @@ fn of_task<'s>(task: &'s Task, tables: &Tables<'_>) -> Option<records::Task<'s>>
     let yeses = task.approvals.iter().map(|yes| {
         Some(records::Yes { by: &yes.by, teams: tables.names.places(&yes.teams)?, until: yes.until.unix_micros() })
     });
-    let token = |token: &crate::domain::state::token::Token| records::Token {
+    let token = |token: &crate::state::token::Token| records::Token {
         index: token.index,
         expires: token.expires.unix_micros(),
         gone: token.gone,

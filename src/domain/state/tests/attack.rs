@@ -2,17 +2,17 @@
 
 use super::desk::{Desk, name, subject};
 use super::laws::{forged, forged_by};
-use crate::domain::base::{ConnectionId, LeaseId, Span, Time};
-use crate::domain::entry::bodies::lease::{
+use crate::base::{ConnectionId, LeaseId, Span, Time};
+use crate::entry::bodies::lease::{
     Assurance, Expired, Intended, Issued, NotIssued, NotIssuedCause, Renewed, Revocability, Revoked, Unproven,
 };
-use crate::domain::entry::bodies::task::{Activated, Approved, Denied};
-use crate::domain::entry::bodies::token;
-use crate::domain::entry::{Actor, Body};
-use crate::domain::reason::Reason;
-use crate::domain::state::command::{ApplyEstate, Command, Finding, RenewLease, RenewedFacts};
-use crate::domain::state::lease::Stage;
-use crate::domain::state::{Ask, Duty, limits};
+use crate::entry::bodies::task::{Activated, Approved, Denied};
+use crate::entry::bodies::token;
+use crate::entry::{Actor, Body};
+use crate::reason::Reason;
+use crate::state::command::{ApplyEstate, Command, Finding, RenewLease, RenewedFacts};
+use crate::state::lease::Stage;
+use crate::state::{Ask, Duty, limits};
 
 const ESTATE: &str = super::desk::ESTATE;
 
@@ -23,7 +23,7 @@ impl Desk {
     }
 
     fn declare(&mut self, document: &str) {
-        let document = crate::domain::estate::Document::parse(document).unwrap();
+        let document = crate::estate::Document::parse(document).unwrap();
         let version = self.state.estate.version();
         let mark = self.next();
         self.ask("people/operator", 9, mark, Ask::ApplyEstate(ApplyEstate { document, version })).unwrap();
@@ -35,7 +35,7 @@ impl Desk {
         self.ask("agent/billing-bot", 1, mark, ask).map(drop).map_err(|denial| denial.reason)
     }
 
-    fn issued(&mut self) -> (crate::domain::base::TaskId, LeaseId) {
+    fn issued(&mut self) -> (crate::base::TaskId, LeaseId) {
         let task = self.active("ledger-ro");
         let lease = self.issue(task, "ledger-ro").unwrap();
         assert!(self.seal(lease));

@@ -1,15 +1,15 @@
 //! A writer in one line each: decides, writes the bytes, reads them back, applies.
 
-use crate::domain::base::{ConnectionId, Digest, LeaseId, Name, Span, SpiffeId, TaskId, Time};
-use crate::domain::entry::bodies::lease::{NotIssuedCause, Revocability};
-use crate::domain::entry::bodies::log;
-use crate::domain::entry::{Actor, Body, Commitment, Commitments, Entry, RequestMark};
-use crate::domain::estate::Document;
-use crate::domain::judge::BuiltInRules;
-use crate::domain::reason::Denial;
-use crate::domain::state::command::*;
-use crate::domain::state::{Bench, Duty, State};
-use crate::domain::svid::{KeyUsage, Presented, PresentedX509, Subject, admit};
+use crate::base::{ConnectionId, Digest, LeaseId, Name, Span, SpiffeId, TaskId, Time};
+use crate::entry::bodies::lease::{NotIssuedCause, Revocability};
+use crate::entry::bodies::log;
+use crate::entry::{Actor, Body, Commitment, Commitments, Entry, RequestMark};
+use crate::estate::Document;
+use crate::judge::BuiltInRules;
+use crate::reason::Denial;
+use crate::state::command::*;
+use crate::state::{Bench, Duty, State};
+use crate::svid::{KeyUsage, Presented, PresentedX509, Subject, admit};
 
 pub(super) const ESTATE: &str = r#"
 [team.payments]

@@ -1,13 +1,13 @@
 //! How leases and tasks end: by time, alone, superseded, unproven, rotate-only, after a crash.
 
 use super::desk::{Desk, lease_of};
-use crate::domain::base::Span;
-use crate::domain::entry::bodies::lease::Revocability;
-use crate::domain::entry::bodies::log;
-use crate::domain::reason::Reason;
-use crate::domain::state::command::{Command, Finding};
-use crate::domain::state::lease::Stage;
-use crate::domain::state::{Ask, Duty, limits};
+use crate::base::Span;
+use crate::entry::bodies::lease::Revocability;
+use crate::entry::bodies::log;
+use crate::reason::Reason;
+use crate::state::command::{Command, Finding};
+use crate::state::lease::Stage;
+use crate::state::{Ask, Duty, limits};
 
 #[test]
 fn a_lease_is_prolonged_in_steps_until_its_time_is_over() {

@@ -4,10 +4,10 @@
 use super::desk::{Desk, ESTATE, lease_of};
 use super::laws::{forged, forged_by};
 use super::*;
-use crate::domain::base::{LeaseId, TaskId};
-use crate::domain::entry::bodies::{evidence, log};
-use crate::domain::estate::Document;
-use crate::domain::reason::Reason;
+use crate::base::{LeaseId, TaskId};
+use crate::entry::bodies::{evidence, log};
+use crate::estate::Document;
+use crate::reason::Reason;
 
 const ONE: (&str, u8) = ("people/operator", 30);
 const TWO: (&str, u8) = ("people/second-operator", 31);

@@ -1,11 +1,11 @@
 //! A log that breaks a law is not folded: each law has the log that breaks it.
 
 use super::desk::Desk;
-use crate::domain::base::{Digest, LeaseId, Time};
-use crate::domain::entry::bodies::lease::{Assurance, Issued, Revocability, Revoked};
-use crate::domain::entry::bodies::{evidence, log, task};
-use crate::domain::entry::{Actor, Body, Commitments, Entry};
-use crate::domain::state::{Broken, State};
+use crate::base::{Digest, LeaseId, Time};
+use crate::entry::bodies::lease::{Assurance, Issued, Revocability, Revoked};
+use crate::entry::bodies::{evidence, log, task};
+use crate::entry::{Actor, Body, Commitments, Entry};
+use crate::state::{Broken, State};
 use proptest::prelude::*;
 
 pub(super) fn forged(desk: &Desk, body: impl Into<Body>) -> Result<(), Broken> {
@@ -48,7 +48,7 @@ fn forged_entries_name_the_law_they_break() {
         needs: vec![],
         purpose_code: "x".into(),
         subject: desk.state.tasks[&task].facts.subject.clone(),
-        task: crate::domain::base::TaskId::new(desk.now, [98; 10]),
+        task: crate::base::TaskId::new(desk.now, [98; 10]),
         window_seconds: 60,
     });
     let requester = Actor { id: desk.state.tasks[&task].facts.subject.to_string(), ..Actor::broker() };
@@ -217,12 +217,12 @@ pub(super) fn random_step(desk: &mut Desk, step: u8, which: usize) {
         }
         (7, Some(task), _) => drop(desk.complete(task)),
         (8, _, Some(lease)) => {
-            if matches!(desk.state.leases[&lease].stage, crate::domain::state::lease::Stage::Ending(..)) {
+            if matches!(desk.state.leases[&lease].stage, crate::state::lease::Stage::Ending(..)) {
                 desk.gone(lease);
             }
         }
         (9, Some(task), _) => {
-            if matches!(desk.state.tasks[&task].stage, crate::domain::state::task::Stage::Approved(_)) {
+            if matches!(desk.state.tasks[&task].stage, crate::state::task::Stage::Approved(_)) {
                 desk.token(task);
             }
         }

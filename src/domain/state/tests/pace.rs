@@ -1,10 +1,10 @@
 //! How fast an agent may request tasks.
 
 use super::desk::{Desk, ESTATE, name};
-use crate::domain::estate::Document;
-use crate::domain::reason::{Class, Reason};
-use crate::domain::state::command::ApplyEstate;
-use crate::domain::state::{Ask, limits};
+use crate::estate::Document;
+use crate::reason::{Class, Reason};
+use crate::state::command::ApplyEstate;
+use crate::state::{Ask, limits};
 
 /// Spins as long as it is let; how often it was.
 fn spins(desk: &mut Desk, from: u32) -> u32 {

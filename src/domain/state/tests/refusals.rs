@@ -1,18 +1,18 @@
 //! Who is refused, by which reason.
 
 use super::desk::{Desk, ESTATE, name};
-use crate::domain::base::TaskId;
-use crate::domain::estate::Document;
-use crate::domain::reason::Reason;
-use crate::domain::state::Ask;
-use crate::domain::state::command::{ApplyEstate, RequestTask};
+use crate::base::TaskId;
+use crate::estate::Document;
+use crate::reason::Reason;
+use crate::state::Ask;
+use crate::state::command::{ApplyEstate, RequestTask};
 
 pub(super) fn ask_for(desk: &Desk, agent: &str, credential: &str) -> RequestTask {
     RequestTask {
         id: TaskId::new(desk.now, [77; 10]),
         agent: name(agent),
         purpose_code: "x".into(),
-        purpose: crate::domain::entry::Commitment::of("t", "f", &[0; 32], "v"),
+        purpose: crate::entry::Commitment::of("t", "f", &[0; 32], "v"),
         credentials: vec![name(credential)],
         window_seconds: 60,
     }

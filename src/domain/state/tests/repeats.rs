@@ -1,14 +1,14 @@
 //! What is remembered of requests, for how long, and what happens when no more can be.
 
 use super::desk::{Desk, ESTATE, subject, task_of};
-use crate::domain::base::{ConnectionId, Digest, Span, TaskId, Time};
-use crate::domain::entry::RequestMark;
-use crate::domain::estate::Document;
-use crate::domain::reason::Reason;
-use crate::domain::state::command::{ApplyEstate, Caller, RenewLease, RenewedFacts, Reply};
-use crate::domain::state::repeat::{Kept, Over};
-use crate::domain::state::task::End;
-use crate::domain::state::{Ask, Command, Finding, State, limits};
+use crate::base::{ConnectionId, Digest, Span, TaskId, Time};
+use crate::entry::RequestMark;
+use crate::estate::Document;
+use crate::reason::Reason;
+use crate::state::command::{ApplyEstate, Caller, RenewLease, RenewedFacts, Reply};
+use crate::state::repeat::{Kept, Over};
+use crate::state::task::End;
+use crate::state::{Ask, Command, Finding, State, limits};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 

@@ -4,20 +4,20 @@
 mod closed;
 
 use super::desk::{Desk, ESTATE, name};
-use crate::domain::base::{Digest, LeaseId, Span, SpiffeId, TaskId, Time};
-use crate::domain::entry::Actor;
-use crate::domain::entry::bodies::estate::{ItemJson, ItemSet};
-use crate::domain::entry::bodies::lease::Revocability;
-use crate::domain::estate::{Document, Estate};
-use crate::domain::state::approval::Yes;
-use crate::domain::state::ask::{ApplyEstate, Concerns, EndTask, EraseOpening};
-use crate::domain::state::erasure::Pending;
-use crate::domain::state::lease::{self, Issued};
-use crate::domain::state::repeat::{Kept, Outcome, Over, Remembered};
-use crate::domain::state::snapshot::FORM;
-use crate::domain::state::task::{self, End};
-use crate::domain::state::token::Token;
-use crate::domain::state::{Ask, Command, Finding, Lease, State, Task};
+use crate::base::{Digest, LeaseId, Span, SpiffeId, TaskId, Time};
+use crate::entry::Actor;
+use crate::entry::bodies::estate::{ItemJson, ItemSet};
+use crate::entry::bodies::lease::Revocability;
+use crate::estate::{Document, Estate};
+use crate::state::approval::Yes;
+use crate::state::ask::{ApplyEstate, Concerns, EndTask, EraseOpening};
+use crate::state::erasure::Pending;
+use crate::state::lease::{self, Issued};
+use crate::state::repeat::{Kept, Outcome, Over, Remembered};
+use crate::state::snapshot::FORM;
+use crate::state::task::{self, End};
+use crate::state::token::Token;
+use crate::state::{Ask, Command, Finding, Lease, State, Task};
 use proptest::prelude::*;
 use std::sync::Arc;
 
@@ -139,7 +139,7 @@ proptest! {
             if index >= cut && state.check_end().is_ok() {
                 state = round_trip(&state);
             }
-            let entry = crate::domain::entry::Entry::read(bytes).unwrap();
+            let entry = crate::entry::Entry::read(bytes).unwrap();
             state.apply(&entry, Digest::of(&[b"\0", bytes])).unwrap();
         }
         prop_assert_eq!(&state, &desk.state);
@@ -193,7 +193,7 @@ fn walk(desk: &mut Desk, step: u8, which: usize) {
 }
 
 fn is_over(task: &Task) -> bool {
-    matches!(task.stage, crate::domain::state::task::Stage::Ending(..)) && task.open_leases.is_empty()
+    matches!(task.stage, crate::state::task::Stage::Ending(..)) && task.open_leases.is_empty()
 }
 
 fn fresh(desk: &mut Desk) -> u8 {
@@ -263,7 +263,7 @@ fn sample() -> State {
     let rows = rows.iter().map(|row| (row.kind.as_str(), row.name.as_str(), row.json.as_str()));
     state.estate = Estate::of_rows(3, rows).unwrap();
     let counts = [("log.started", 1), ("lease.issued", 1_234_560), ("evidence.erased", 6)];
-    state.counts = crate::domain::state::counts::Counts::of_names(1_230_000, counts).unwrap();
+    state.counts = crate::state::counts::Counts::of_names(1_230_000, counts).unwrap();
     state.pace.insert(name("billing-bot"), at(40));
     erasures(&mut state);
     tasks(&mut state);

@@ -1,7 +1,7 @@
 //! Every detail of a status, and nothing that does not belong there.
 
 use super::*;
-use crate::domain::estate::Document;
+use domain::estate::Document;
 
 fn details(complaint: &Complaint) -> (Status, ErrorDetails) {
     let status = complaint.status();

@@ -1,10 +1,10 @@
 //! The estate: how a plan and what is in force are shown.
 
-use crate::domain::estate::{Action, Change, Estate};
-use crate::proto::v1;
+use domain::estate::{Action, Change, Estate};
+use proto::v1;
 
 /// What a plan would change.
-pub(in crate::surfaces::grpc) fn changes(changes: Vec<Change>) -> Vec<v1::EstateChange> {
+pub(in crate::grpc) fn changes(changes: Vec<Change>) -> Vec<v1::EstateChange> {
     changes.into_iter().map(change).collect()
 }
 
@@ -18,7 +18,7 @@ fn change(change: Change) -> v1::EstateChange {
 }
 
 /// What is in force.
-pub(in crate::surfaces::grpc) fn shown(estate: &Estate) -> v1::GetEstateResponse {
+pub(in crate::grpc) fn shown(estate: &Estate) -> v1::GetEstateResponse {
     let rows = estate.items().rows();
     let items = rows.map(|row| v1::EstateItem { kind: row.kind.to_string(), name: row.name, json: row.json });
     v1::GetEstateResponse { version: estate.version(), digest: estate.digest().to_string(), items: items.collect() }

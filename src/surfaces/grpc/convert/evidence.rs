@@ -2,18 +2,18 @@
 
 use super::fields::invalid;
 use super::timestamp;
-use crate::domain::base::Time;
-use crate::domain::entry::{Body, Entry, Opening};
-use crate::domain::reason::Denial;
-use crate::domain::roles::{CallerRole, HeldRoles};
-use crate::ports::StoredEntry;
-use crate::proto::v1;
-use crate::services::publish::Shown;
-use crate::services::receipt::Proven;
+use domain::base::Time;
+use domain::entry::{Body, Entry, Opening};
+use domain::reason::Denial;
+use domain::roles::{CallerRole, HeldRoles};
+use ports::StoredEntry;
+use proto::v1;
+use services::publish::Shown;
+use services::receipt::Proven;
 
 /// Which entries a subscriber wants.
 #[derive(Debug, Default)]
-pub(in crate::surfaces::grpc) struct TypeFilter(Vec<Wanted>);
+pub(in crate::grpc) struct TypeFilter(Vec<Wanted>);
 
 #[derive(Debug)]
 enum Wanted {
@@ -29,7 +29,7 @@ const TYPES_MAX: usize = 64;
 const ENGINE_HANDLES: [&str; 3] = ["engine_lease", "accessor", "tag"];
 
 impl TypeFilter {
-    pub(in crate::surfaces::grpc) fn parse(types: &[String]) -> Result<Self, Denial> {
+    pub(in crate::grpc) fn parse(types: &[String]) -> Result<Self, Denial> {
         if types.len() > TYPES_MAX {
             return Err(invalid("types", format!("must be at most {TYPES_MAX}")));
         }
@@ -39,7 +39,7 @@ impl TypeFilter {
         wanted.collect::<Result<_, _>>().map(Self)
     }
 
-    pub(in crate::surfaces::grpc) fn wants(&self, name: &str) -> bool {
+    pub(in crate::grpc) fn wants(&self, name: &str) -> bool {
         let matches = |wanted: &Wanted| match wanted {
             Wanted::Type(wanted) => name == *wanted,
             Wanted::Group(prefix) => name.starts_with(prefix),
@@ -57,7 +57,7 @@ fn wanted(text: &str) -> Option<Wanted> {
 }
 
 /// A signal.
-pub(in crate::surfaces::grpc) fn signal(stored: StoredEntry, entry: &Entry) -> v1::SubscribeResponse {
+pub(in crate::grpc) fn signal(stored: StoredEntry, entry: &Entry) -> v1::SubscribeResponse {
     v1::SubscribeResponse {
         index: stored.index,
         r#type: entry.body.type_name().into(),
@@ -67,13 +67,13 @@ pub(in crate::surfaces::grpc) fn signal(stored: StoredEntry, entry: &Entry) -> v
 }
 
 /// A sign of life that only moves the cursor.
-pub(in crate::surfaces::grpc) fn heartbeat(last_index: u64, now: Time) -> v1::SubscribeResponse {
+pub(in crate::grpc) fn heartbeat(last_index: u64, now: Time) -> v1::SubscribeResponse {
     v1::SubscribeResponse { index: last_index, r#type: String::new(), time: Some(timestamp(now)), entry: Vec::new() }
 }
 
 /// How much of an entry's openings a reader sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::surfaces::grpc) enum Sight {
+pub(in crate::grpc) enum Sight {
     /// All: operators and auditors.
     All,
     /// All but the handles at the engine: whom the entry concerns.
@@ -84,12 +84,12 @@ pub(in crate::surfaces::grpc) enum Sight {
 
 impl Sight {
     /// Of a reader whom the entry does not concern.
-    pub(in crate::surfaces::grpc) const fn by_office(held: HeldRoles) -> Self {
+    pub(in crate::grpc) const fn by_office(held: HeldRoles) -> Self {
         if held.holds(CallerRole::Operator) || held.holds(CallerRole::Auditor) { Self::All } else { Self::Nothing }
     }
 
     /// What is left of the openings.
-    pub(in crate::surfaces::grpc) fn of(self, openings: Vec<Opening>) -> Vec<Opening> {
+    pub(in crate::grpc) fn of(self, openings: Vec<Opening>) -> Vec<Opening> {
         let visible = |opening: &Opening| match self {
             Self::All => true,
             Self::Concerned => !ENGINE_HANDLES.contains(&opening.field.as_str()),
@@ -100,7 +100,7 @@ impl Sight {
 }
 
 /// An entry with openings.
-pub(in crate::surfaces::grpc) fn shown(shown: Shown, sight: Sight) -> v1::StreamEntriesResponse {
+pub(in crate::grpc) fn shown(shown: Shown, sight: Sight) -> v1::StreamEntriesResponse {
     let Shown { stored, openings } = shown;
     v1::StreamEntriesResponse {
         index: stored.index,
@@ -110,7 +110,7 @@ pub(in crate::surfaces::grpc) fn shown(shown: Shown, sight: Sight) -> v1::Stream
 }
 
 /// A receipt.
-pub(in crate::surfaces::grpc) fn receipt(proven: Proven) -> v1::Receipt {
+pub(in crate::grpc) fn receipt(proven: Proven) -> v1::Receipt {
     v1::Receipt {
         proof: proven.receipt.to_text(),
         entry: proven.entry,

@@ -1,13 +1,13 @@
 //! What is to be exported, and what is to be erased.
 
 use super::fields::{invalid, lease_id, name, task_id, text};
-use crate::domain::base::Time;
-use crate::domain::reason::Denial;
-use crate::domain::state::limits;
-use crate::proto::v1;
-use crate::services::erase::Erasure;
-use crate::services::export::{Choice, Selection};
+use domain::base::Time;
+use domain::reason::Denial;
+use domain::state::limits;
 use prost_types::Timestamp;
+use proto::v1;
+use services::erase::Erasure;
+use services::export::{Choice, Selection};
 
 /// Most fields in one request.
 const FIELDS_MAX: usize = 16;
@@ -15,7 +15,7 @@ const FIELDS_MAX: usize = 16;
 const FIELD_BYTES_MAX: usize = 64;
 
 /// What to export.
-pub(in crate::surfaces::grpc) fn choice(message: v1::ExportRequest) -> Result<Choice, Denial> {
+pub(in crate::grpc) fn choice(message: v1::ExportRequest) -> Result<Choice, Denial> {
     let given = |text: String| Some(text).filter(|text| !text.is_empty());
     let from = message.from_time.map(|time| time_of("from_time", &time)).transpose()?;
     let to = message.to_time.map(|time| time_of("to_time", &time)).transpose()?;
@@ -38,7 +38,7 @@ pub(in crate::surfaces::grpc) fn choice(message: v1::ExportRequest) -> Result<Ch
 }
 
 /// What was looked for, in words for the log.
-pub(in crate::surfaces::grpc) fn target(selection: &Selection) -> String {
+pub(in crate::grpc) fn target(selection: &Selection) -> String {
     let Selection { agent, credential, from, lease, task, to } = selection;
     let named = |word: &str, text: &Option<String>| text.as_ref().map(|text| format!("{word} {text}"));
     let words = [
@@ -53,7 +53,7 @@ pub(in crate::surfaces::grpc) fn target(selection: &Selection) -> String {
 }
 
 /// What to erase.
-pub(in crate::surfaces::grpc) fn erasure(message: v1::EraseOpeningRequest) -> Result<Erasure, Denial> {
+pub(in crate::grpc) fn erasure(message: v1::EraseOpeningRequest) -> Result<Erasure, Denial> {
     if message.fields.is_empty() {
         return Err(invalid("fields", "must name at least one commitment of the entry"));
     }
@@ -67,7 +67,7 @@ pub(in crate::surfaces::grpc) fn erasure(message: v1::EraseOpeningRequest) -> Re
 }
 
 /// What came of it.
-pub(in crate::surfaces::grpc) fn erased(done: bool) -> v1::EraseOpeningResponse {
+pub(in crate::grpc) fn erased(done: bool) -> v1::EraseOpeningResponse {
     let state = if done { v1::ErasureState::Erased } else { v1::ErasureState::Requested };
     v1::EraseOpeningResponse { state: state.into() }
 }

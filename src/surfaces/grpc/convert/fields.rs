@@ -1,40 +1,40 @@
 //! Room two, parse: the fields that many messages share. Whatever is malformed or out of bounds is
 //! refused with the path of the field; an id that is no id looks like one that is unknown.
 
-use crate::domain::base::{LeaseId, Name, RequestId, Span, TaskId};
-use crate::domain::reason::{Denial, Reason};
+use domain::base::{LeaseId, Name, RequestId, Span, TaskId};
+use domain::reason::{Denial, Reason};
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 
 /// A denial of one field.
-pub(in crate::surfaces::grpc) fn invalid(field: &str, sentence: impl Display) -> Denial {
+pub(in crate::grpc) fn invalid(field: &str, sentence: impl Display) -> Denial {
     Denial::of_field(field, sentence.to_string())
 }
 
 /// The caller's name for a changing call.
-pub(in crate::surfaces::grpc) fn request_id(text: &str) -> Result<RequestId, Denial> {
+pub(in crate::grpc) fn request_id(text: &str) -> Result<RequestId, Denial> {
     let no = |no| Denial { field: Some("request_id".into()), ..Denial::new(Reason::RequestIdInvalid, format!("{no}")) };
     RequestId::parse(text).map_err(no)
 }
 
 /// A task.
-pub(in crate::surfaces::grpc) fn task_id(text: &str) -> Result<TaskId, Denial> {
+pub(in crate::grpc) fn task_id(text: &str) -> Result<TaskId, Denial> {
     TaskId::parse(text).map_err(|_| Denial::not_found())
 }
 
 /// A lease.
-pub(in crate::surfaces::grpc) fn lease_id(text: &str) -> Result<LeaseId, Denial> {
+pub(in crate::grpc) fn lease_id(text: &str) -> Result<LeaseId, Denial> {
     LeaseId::parse(text).map_err(|_| Denial::not_found())
 }
 
 /// A name of the estate.
-pub(in crate::surfaces::grpc) fn name(field: &str, text: &str) -> Result<Name, Denial> {
+pub(in crate::grpc) fn name(field: &str, text: &str) -> Result<Name, Denial> {
     Name::parse(text).map_err(|no| invalid(field, no))
 }
 
 /// Free text for people: no control characters but line breaks, and none of the marks that turn
 /// text around, which could show an approver something else.
-pub(in crate::surfaces::grpc) fn text(field: &str, text: &str, bytes: RangeInclusive<usize>) -> Result<(), Denial> {
+pub(in crate::grpc) fn text(field: &str, text: &str, bytes: RangeInclusive<usize>) -> Result<(), Denial> {
     if !bytes.contains(&text.len()) {
         return Err(invalid(field, format!("must be {} to {} bytes", bytes.start(), bytes.end())));
     }
@@ -47,7 +47,7 @@ pub(in crate::surfaces::grpc) fn text(field: &str, text: &str, bytes: RangeInclu
 }
 
 /// A duration in whole milliseconds within bounds; `None` if it is not set.
-pub(in crate::surfaces::grpc) fn span(
+pub(in crate::grpc) fn span(
     field: &str,
     duration: Option<&prost_types::Duration>,
     bounds: RangeInclusive<Span>,

@@ -2,16 +2,16 @@
 
 use super::fields::{invalid, lease_id, name, span, task_id};
 use super::{page, timestamp};
-use crate::domain::base::{LeaseId, Name, Span, TaskId, Time};
-use crate::domain::entry::bodies::lease::{Assurance, Revocability};
-use crate::domain::reason::Denial;
-use crate::domain::state::command::{IssueSecret, Parameters, RenewLease};
-use crate::domain::state::lease::Stage;
-use crate::domain::state::{Lease, limits};
-use crate::proto::v1;
-use crate::services::history::PastLease;
-use crate::services::journal::recent::{LeaseEnd, SettledLease};
-use crate::services::view::SeenLease;
+use domain::base::{LeaseId, Name, Span, TaskId, Time};
+use domain::entry::bodies::lease::{Assurance, Revocability};
+use domain::reason::Denial;
+use domain::state::command::{IssueSecret, Parameters, RenewLease};
+use domain::state::lease::Stage;
+use domain::state::{Lease, limits};
+use proto::v1;
+use services::history::PastLease;
+use services::journal::recent::{LeaseEnd, SettledLease};
+use services::view::SeenLease;
 use v1::issue_secret_request::Parameters as Wire;
 use x509_parser::certification_request::X509CertificationRequest;
 use x509_parser::pem::parse_x509_pem;
@@ -19,7 +19,7 @@ use x509_parser::prelude::FromDer as _;
 
 /// Which leases are listed.
 #[derive(Debug, Default)]
-pub(in crate::surfaces::grpc) struct LeaseFilter {
+pub(in crate::grpc) struct LeaseFilter {
     task: Option<TaskId>,
     credential: Option<Name>,
     state: Option<v1::LeaseState>,
@@ -37,7 +37,7 @@ const STATES: [(&str, v1::LeaseState); 4] = [
 ];
 
 /// A request for a secret whose lease will be `id`.
-pub(in crate::surfaces::grpc) fn issue(id: LeaseId, message: v1::IssueSecretRequest) -> Result<IssueSecret, Denial> {
+pub(in crate::grpc) fn issue(id: LeaseId, message: v1::IssueSecretRequest) -> Result<IssueSecret, Denial> {
     Ok(IssueSecret {
         id,
         task: task_id(&message.task_id)?,
@@ -83,13 +83,13 @@ fn supersedes(text: &str) -> Result<Option<LeaseId>, Denial> {
 }
 
 /// A longer life.
-pub(in crate::surfaces::grpc) fn renewal(message: &v1::RenewLeaseRequest) -> Result<RenewLease, Denial> {
+pub(in crate::grpc) fn renewal(message: &v1::RenewLeaseRequest) -> Result<RenewLease, Denial> {
     let ttl = span("ttl", message.ttl.as_ref(), limits::TTL_MIN..=TTL_MAX)?;
     Ok(RenewLease { lease: lease_id(&message.lease_id)?, ttl })
 }
 
 impl LeaseFilter {
-    pub(in crate::surfaces::grpc) fn parse(filter: &str) -> Result<Self, Denial> {
+    pub(in crate::grpc) fn parse(filter: &str) -> Result<Self, Denial> {
         let mut parsed = Self::default();
         for (key, value) in page::terms(filter, &["task", "credential", "state"])? {
             match key {
@@ -101,7 +101,7 @@ impl LeaseFilter {
         Ok(parsed)
     }
 
-    pub(in crate::surfaces::grpc) fn wants(&self, lease: &Lease) -> bool {
+    pub(in crate::grpc) fn wants(&self, lease: &Lease) -> bool {
         self.task.is_none_or(|wanted| lease.facts.task == wanted)
             && self.credential.as_ref().is_none_or(|wanted| lease.facts.credential == *wanted)
             && self.state.is_none_or(|wanted| state(lease).0 == wanted)
@@ -121,7 +121,7 @@ const fn state(lease: &Lease) -> (v1::LeaseState, v1::RevocationAssurance) {
 }
 
 /// A lease as its reader sees it.
-pub(in crate::surfaces::grpc) fn shown(seen: &SeenLease) -> v1::Lease {
+pub(in crate::grpc) fn shown(seen: &SeenLease) -> v1::Lease {
     match seen {
         SeenLease::Open(lease) => open(lease),
         SeenLease::Settled(settled) => self::settled(settled),
@@ -130,7 +130,7 @@ pub(in crate::surfaces::grpc) fn shown(seen: &SeenLease) -> v1::Lease {
 }
 
 /// An unsettled lease.
-pub(in crate::surfaces::grpc) fn open(lease: &Lease) -> v1::Lease {
+pub(in crate::grpc) fn open(lease: &Lease) -> v1::Lease {
     let (state, assurance) = state(lease);
     v1::Lease {
         id: lease.facts.id.to_string(),

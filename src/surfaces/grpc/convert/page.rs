@@ -1,7 +1,7 @@
 //! Pages and filters of lists (AIP-158, AIP-160 in its smallest form).
 
 use super::fields::invalid;
-use crate::domain::reason::Denial;
+use domain::reason::Denial;
 use std::fmt::Display;
 
 /// Items on a page that asks for no size.
@@ -10,7 +10,7 @@ const SIZE_MAX: usize = 100;
 const FILTER_BYTES_MAX: usize = 256;
 
 /// How many items are wanted.
-pub(in crate::surfaces::grpc) fn size(asked: i32) -> Result<usize, Denial> {
+pub(in crate::grpc) fn size(asked: i32) -> Result<usize, Denial> {
     match usize::try_from(asked) {
         Ok(0) => Ok(SIZE_DEFAULT),
         Ok(size) if size <= SIZE_MAX => Ok(size),
@@ -19,10 +19,7 @@ pub(in crate::surfaces::grpc) fn size(asked: i32) -> Result<usize, Denial> {
 }
 
 /// Where the page before ended: the id of its last item.
-pub(in crate::surfaces::grpc) fn token<I, E>(
-    text: &str,
-    parse: impl FnOnce(&str) -> Result<I, E>,
-) -> Result<Option<I>, Denial> {
+pub(in crate::grpc) fn token<I, E>(text: &str, parse: impl FnOnce(&str) -> Result<I, E>) -> Result<Option<I>, Denial> {
     if text.is_empty() {
         return Ok(None);
     }
@@ -30,7 +27,7 @@ pub(in crate::surfaces::grpc) fn token<I, E>(
 }
 
 /// Cuts a list that was asked for with one item too many, and gives the token of the next page.
-pub(in crate::surfaces::grpc) fn cut<T, I: Display>(items: &mut Vec<T>, size: usize, id: impl Fn(&T) -> I) -> String {
+pub(in crate::grpc) fn cut<T, I: Display>(items: &mut Vec<T>, size: usize, id: impl Fn(&T) -> I) -> String {
     if items.len() <= size {
         return String::new();
     }
@@ -39,7 +36,7 @@ pub(in crate::surfaces::grpc) fn cut<T, I: Display>(items: &mut Vec<T>, size: us
 }
 
 /// The terms `key=value` of a filter, each key at most once and known.
-pub(in crate::surfaces::grpc) fn terms<'f>(filter: &'f str, known: &[&str]) -> Result<Vec<(&'f str, &'f str)>, Denial> {
+pub(in crate::grpc) fn terms<'f>(filter: &'f str, known: &[&str]) -> Result<Vec<(&'f str, &'f str)>, Denial> {
     let no = |sentence: String| invalid("filter", sentence);
     if filter.len() > FILTER_BYTES_MAX {
         return Err(no(format!("must be at most {FILTER_BYTES_MAX} bytes")));
@@ -59,7 +56,7 @@ pub(in crate::surfaces::grpc) fn terms<'f>(filter: &'f str, known: &[&str]) -> R
 }
 
 /// A word of a closed list.
-pub(in crate::surfaces::grpc) fn word<T: Copy>(value: &str, words: &[(&str, T)]) -> Result<T, Denial> {
+pub(in crate::grpc) fn word<T: Copy>(value: &str, words: &[(&str, T)]) -> Result<T, Denial> {
     let found = words.iter().find(|(word, _)| *word == value).map(|(_, meaning)| *meaning);
     let known = || words.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(", ");
     found.ok_or_else(|| invalid("filter", format!("knows the states {}, not {value:?}", known())))

@@ -1,14 +1,14 @@
 //! Room seven, reply: the secret leaves, once. Our copy is wiped when this returns; the buffers of
 //! gRPC and TLS are beyond our reach.
 
-use crate::domain::base::Secret;
-use crate::domain::reason::{Denial, Reason};
-use crate::ports::Minted;
-use crate::proto::v1;
+use domain::base::Secret;
+use domain::reason::{Denial, Reason};
+use ports::Minted;
+use proto::v1;
 use v1::issue_secret_response::Secret as Wire;
 
 /// The secret as a message.
-pub(in crate::surfaces::grpc) fn revealed(minted: Minted) -> Result<Wire, Denial> {
+pub(in crate::grpc) fn revealed(minted: Minted) -> Result<Wire, Denial> {
     Ok(match minted {
         Minted::Database { username, password } => {
             Wire::UsernamePassword(v1::UsernamePassword { username, password: text(&password)? })

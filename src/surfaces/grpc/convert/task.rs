@@ -2,35 +2,35 @@
 
 use super::fields::{invalid, name, span, task_id, text};
 use super::{page, timestamp};
-use crate::domain::base::{Name, Span, TaskId};
-use crate::domain::reason::Denial;
-use crate::domain::state::command::ApproveTask;
-use crate::domain::state::repeat::Over;
-use crate::domain::state::task::Stage;
-use crate::domain::state::{Task, limits};
-use crate::proto::v1;
-use crate::services::view::{AskedOnce, SeenTask};
+use domain::base::{Name, Span, TaskId};
+use domain::reason::Denial;
+use domain::state::command::ApproveTask;
+use domain::state::repeat::Over;
+use domain::state::task::Stage;
+use domain::state::{Task, limits};
+use proto::v1;
+use services::view::{AskedOnce, SeenTask};
 
 /// A request for a task, before it has an id and a commitment.
 #[derive(Debug)]
-pub(in crate::surfaces::grpc) struct TaskAsked {
-    pub(in crate::surfaces::grpc) agent: Name,
-    pub(in crate::surfaces::grpc) purpose: String,
-    pub(in crate::surfaces::grpc) purpose_code: String,
-    pub(in crate::surfaces::grpc) credentials: Vec<Name>,
-    pub(in crate::surfaces::grpc) window_seconds: u64,
+pub(in crate::grpc) struct TaskAsked {
+    pub(in crate::grpc) agent: Name,
+    pub(in crate::grpc) purpose: String,
+    pub(in crate::grpc) purpose_code: String,
+    pub(in crate::grpc) credentials: Vec<Name>,
+    pub(in crate::grpc) window_seconds: u64,
 }
 
 /// A task that is to end, and why, before the reason has a commitment.
 #[derive(Debug)]
-pub(in crate::surfaces::grpc) struct EndAsked {
-    pub(in crate::surfaces::grpc) task: TaskId,
-    pub(in crate::surfaces::grpc) justification: Option<String>,
+pub(in crate::grpc) struct EndAsked {
+    pub(in crate::grpc) task: TaskId,
+    pub(in crate::grpc) justification: Option<String>,
 }
 
 /// Which tasks are listed.
 #[derive(Debug, Default)]
-pub(in crate::surfaces::grpc) struct TaskFilter {
+pub(in crate::grpc) struct TaskFilter {
     state: Option<v1::TaskState>,
     agent: Option<Name>,
 }
@@ -44,7 +44,7 @@ const STATES: [(&str, v1::TaskState); 4] = [
 ];
 
 impl TaskAsked {
-    pub(in crate::surfaces::grpc) fn parse(message: v1::RequestTaskRequest) -> Result<Self, Denial> {
+    pub(in crate::grpc) fn parse(message: v1::RequestTaskRequest) -> Result<Self, Denial> {
         text("purpose", &message.purpose, 1..=limits::TEXT_BYTES_MAX)?;
         let seconds = |seconds| Span::from_seconds(seconds);
         let bounds = seconds(limits::WINDOW_SECONDS_MIN)..=seconds(limits::WINDOW_SECONDS_MAX);
@@ -89,7 +89,7 @@ fn credentials(asked: &[String]) -> Result<Vec<Name>, Denial> {
 }
 
 /// A yes.
-pub(in crate::surfaces::grpc) fn approval(message: v1::ApproveTaskRequest) -> Result<ApproveTask, Denial> {
+pub(in crate::grpc) fn approval(message: v1::ApproveTaskRequest) -> Result<ApproveTask, Denial> {
     let task = task_id(&message.task_id)?;
     if message.request_digest.is_empty() {
         return Err(invalid("request_digest", "must be the digest that the task shows"));
@@ -99,14 +99,14 @@ pub(in crate::surfaces::grpc) fn approval(message: v1::ApproveTaskRequest) -> Re
 }
 
 /// A no, or an end before the work is done.
-pub(in crate::surfaces::grpc) fn end(task: &str, justification: String) -> Result<EndAsked, Denial> {
+pub(in crate::grpc) fn end(task: &str, justification: String) -> Result<EndAsked, Denial> {
     text("justification", &justification, 0..=limits::TEXT_BYTES_MAX)?;
     let justification = Some(justification).filter(|text| !text.is_empty());
     Ok(EndAsked { task: task_id(task)?, justification })
 }
 
 impl TaskFilter {
-    pub(in crate::surfaces::grpc) fn parse(filter: &str) -> Result<Self, Denial> {
+    pub(in crate::grpc) fn parse(filter: &str) -> Result<Self, Denial> {
         let mut parsed = Self::default();
         for (key, value) in page::terms(filter, &["state", "agent"])? {
             if key == "state" {
@@ -118,7 +118,7 @@ impl TaskFilter {
         Ok(parsed)
     }
 
-    pub(in crate::surfaces::grpc) fn wants(&self, task: &Task) -> bool {
+    pub(in crate::grpc) fn wants(&self, task: &Task) -> bool {
         self.state.is_none_or(|wanted| state(task) == wanted)
             && self.agent.as_ref().is_none_or(|wanted| task.facts.agent == *wanted)
     }
@@ -134,7 +134,7 @@ const fn state(task: &Task) -> v1::TaskState {
 }
 
 /// A task as its reader sees it.
-pub(in crate::surfaces::grpc) fn shown(seen: SeenTask) -> v1::Task {
+pub(in crate::grpc) fn shown(seen: SeenTask) -> v1::Task {
     let SeenTask { task, gone, purpose } = seen;
     let facts = &task.facts;
     let (end_time, end_cause) = match task.stage {
@@ -164,7 +164,7 @@ pub(in crate::surfaces::grpc) fn shown(seen: SeenTask) -> v1::Task {
 }
 
 /// A task that is gone, to whoever repeats what it began or ended with.
-pub(in crate::surfaces::grpc) fn over(over: Over, asked: Option<AskedOnce>) -> v1::Task {
+pub(in crate::grpc) fn over(over: Over, asked: Option<AskedOnce>) -> v1::Task {
     let known = v1::Task {
         id: over.task.to_string(),
         state: v1::TaskState::Gone.into(),

@@ -2,24 +2,24 @@
 
 use super::evidence::opening;
 use super::fields::{invalid, lease_id, name, task_id};
-use crate::domain::base::SpiffeId;
-use crate::domain::reason::Denial;
-use crate::proto::v1;
-use crate::proto::v1::trace_request::Subject as Asked;
-use crate::proto::v1::trace_response::Message;
-use crate::services::trace::{Part, Step, Subject, Traced};
+use domain::base::SpiffeId;
+use domain::reason::Denial;
+use proto::v1;
+use proto::v1::trace_request::Subject as Asked;
+use proto::v1::trace_response::Message;
+use services::trace::{Part, Step, Subject, Traced};
 
 /// What to trace.
-pub(in crate::surfaces::grpc) struct Wanted {
-    pub(in crate::surfaces::grpc) subject: Subject,
-    pub(in crate::surfaces::grpc) from: u64,
-    pub(in crate::surfaces::grpc) limit: usize,
+pub(in crate::grpc) struct Wanted {
+    pub(in crate::grpc) subject: Subject,
+    pub(in crate::grpc) from: u64,
+    pub(in crate::grpc) limit: usize,
 }
 
 const LIMIT_DEFAULT: usize = 20;
 const LIMIT_MAX: usize = 100;
 
-pub(in crate::surfaces::grpc) fn asked(message: &v1::TraceRequest) -> Result<Wanted, Denial> {
+pub(in crate::grpc) fn asked(message: &v1::TraceRequest) -> Result<Wanted, Denial> {
     let subject = match &message.subject {
         None => return Err(invalid("subject", "must be a task, lease, credential, SPIFFE ID or agent")),
         Some(Asked::TaskId(id)) => Subject::Task(task_id(id)?),
@@ -37,7 +37,7 @@ pub(in crate::surfaces::grpc) fn asked(message: &v1::TraceRequest) -> Result<Wan
 }
 
 /// What was looked for, in words for the log.
-pub(in crate::surfaces::grpc) fn target(subject: &Subject) -> String {
+pub(in crate::grpc) fn target(subject: &Subject) -> String {
     match subject {
         Subject::Task(id) => format!("task {id}"),
         Subject::Lease(id) => format!("lease {id}"),
@@ -47,12 +47,12 @@ pub(in crate::surfaces::grpc) fn target(subject: &Subject) -> String {
     }
 }
 
-pub(in crate::surfaces::grpc) fn summary(traced: &Traced) -> v1::TraceResponse {
+pub(in crate::grpc) fn summary(traced: &Traced) -> v1::TraceResponse {
     let (next_index, cut) = (traced.gathered.next_index.unwrap_or_default(), traced.gathered.cut.clone());
     v1::TraceResponse { message: Some(Message::Summary(v1::TraceSummary { size: traced.size, next_index, cut })) }
 }
 
-pub(in crate::surfaces::grpc) fn step(step: Step) -> v1::TraceResponse {
+pub(in crate::grpc) fn step(step: Step) -> v1::TraceResponse {
     let entry = v1::TracedEntry {
         index: step.found.index,
         entry: step.found.bytes,

@@ -1,9 +1,9 @@
 //! The guard alone: its places, and that nobody but it says who calls.
 
 use super::*;
-use crate::domain::base::{SpiffeId, Time, TrustDomain};
-use crate::domain::svid::{Audience, Subject};
-use crate::ports::{Entropy, Reading, TrustStanding};
+use domain::base::{SpiffeId, Time, TrustDomain};
+use domain::svid::{Audience, Subject};
+use ports::{Entropy, Reading, TrustStanding};
 use std::convert::Infallible;
 use tokio::sync::Notify;
 use tonic_types::StatusExt as _;

@@ -1,10 +1,10 @@
 //! What a status says of the trust source: pure, from its standing, the own trust domain and the
 //! time. Each sentence says what is wrong, what still holds, and the next step.
 
-use crate::domain::base::{Time, TrustDomain};
-use crate::domain::reason::Reason;
-use crate::ports::{TrustStanding, TrustTrouble, TrustTroubleKind};
-use crate::proto::v1::HealthState;
+use domain::base::{Time, TrustDomain};
+use domain::reason::Reason;
+use ports::{TrustStanding, TrustTrouble, TrustTroubleKind};
+use proto::v1::HealthState;
 
 /// Ready, or degraded while what is held still holds, or unready; with a sentence unless ready.
 pub(super) fn judge(standing: &TrustStanding, own: &TrustDomain, now: Time) -> (HealthState, String) {
@@ -60,7 +60,7 @@ fn second(time: Time) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::base::Span;
+    use domain::base::Span;
 
     const NOW: Time = Time::from_unix_seconds(1_795_255_200);
 

@@ -4,9 +4,15 @@ use super::{ask, kept, policy, published, until_witnessed, witnesses};
 use crate::fixtures::until;
 use crate::fixtures::world::WORKLOAD;
 use crate::wire::broker::{AUDITOR, Broker};
+use leasehold::adapters::witness::HttpWitness;
 use leasehold::domain::base::Time;
+use leasehold::ports::{Witness as _, WitnessAnswer};
 use leasehold::proto::v1;
+use leasehold::tlog::checkpoint::Checkpoint;
+use leasehold::tlog::leaf_hash;
+use leasehold::tlog::monitor::SplitView;
 use leasehold::tlog::receipt::Receipt;
+use leasehold::tlog::witness::Request;
 
 async fn unwitnessed_since(broker: &Broker) -> Option<Time> {
     let status = broker.status(AUDITOR).get_status(v1::GetStatusRequest {}).await.unwrap().into_inner();
@@ -122,4 +128,19 @@ async fn a_witness_that_does_not_know_the_log_or_has_another_key_than_the_policy
     drop(both);
     let _asking = ask(&broker, &text);
     until_witnessed(&broker).await;
+}
+
+#[tokio::test]
+async fn a_witness_that_saw_another_root_at_the_very_size_is_the_end() {
+    let broker = Broker::with_estate().await;
+    let (witnesses, text) = witnesses(1, 1);
+    let size = published(&broker);
+    let other = Checkpoint { origin: "leasehold.test/wire".into(), size, root: leaf_hash(b"another history") };
+    let shown = Request { old_size: 0, proof: Vec::new(), checkpoint_text: other.sign(&super::log_key()) };
+    let way = HttpWitness::new("w1", &format!("http://{}", witnesses[0].address), None).unwrap();
+    let answer = way.add_checkpoint(shown.to_text()).await.unwrap();
+    assert!(matches!(answer, WitnessAnswer::Cosigned(_)), "it believes its first look: {answer:?}");
+    let _asking = ask(&broker, &text);
+    until("the broker hears of it", || broker.world.witnessed.broken().is_some()).await;
+    assert_eq!(broker.world.witnessed.broken().unwrap().view, SplitView::TwoRoots { size });
 }

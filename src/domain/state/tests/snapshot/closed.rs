@@ -1,11 +1,11 @@
 //! What is closed leaves nothing: state and snapshot grow with what is open, never with age.
 
 use super::super::desk::{Desk, ESTATE, name};
-use crate::domain::base::{Digest, LeaseId, Span, SpiffeId, TaskId, Time};
-use crate::domain::entry::bodies::lease::{Expired, Intended, Issued, Revocability};
-use crate::domain::entry::bodies::{log, task, token};
-use crate::domain::entry::{Actor, Body, Commitments, Entry, RequestMark};
-use crate::domain::state::{State, limits};
+use crate::base::{Digest, LeaseId, Span, SpiffeId, TaskId, Time};
+use crate::entry::bodies::lease::{Expired, Intended, Issued, Revocability};
+use crate::entry::bodies::{log, task, token};
+use crate::entry::{Actor, Body, Commitments, Entry, RequestMark};
+use crate::state::{State, limits};
 
 const LEASES_PER_TASK: u64 = 250;
 const DAY: u64 = limits::REMEMBER.seconds();
@@ -114,7 +114,7 @@ fn fifty_thousand_closed_leases_leave_nothing_but_their_numbers() {
         many.task(LEASES_PER_TASK);
         many.later(100);
     }
-    assert_eq!(many.state.counts.of(crate::domain::entry::body::Type::LeaseIssued), 50_000);
+    assert_eq!(many.state.counts.of(crate::entry::body::Type::LeaseIssued), 50_000);
     // For a day the request of a task and its end are remembered, and how fast the agent may go on.
     assert_eq!((few.state.requests.len(), many.state.requests.len()), (3, 1 + 2 * 200), "with the estate's own");
     assert_eq!(many.state.pace.len(), 1);

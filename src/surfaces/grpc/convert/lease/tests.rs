@@ -1,8 +1,8 @@
 //! Each bad input of a secret is refused with the path of its field.
 
 use super::*;
-use crate::domain::base::Time;
-use crate::domain::reason::Reason;
+use domain::base::Time;
+use domain::reason::Reason;
 
 const LEASE: &str = "lease-0193d1a0-0000-7000-8000-000000000001";
 

@@ -1,7 +1,7 @@
 //! Each bad input of a task is refused with the path of its field.
 
 use super::*;
-use crate::domain::reason::Reason;
+use domain::reason::Reason;
 
 fn good() -> v1::RequestTaskRequest {
     v1::RequestTaskRequest {

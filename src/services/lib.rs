@@ -25,7 +25,7 @@ pub mod view;
 pub mod witness;
 pub mod witnessed;
 
-use crate::ports::{Clock, Entropy, LogStore, Probe, SecretEngine};
+use ports::{Clock, Entropy, LogStore, Probe, SecretEngine};
 use std::sync::Arc;
 use tokio_util::task::TaskTracker;
 

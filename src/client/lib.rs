@@ -29,8 +29,7 @@ mod view;
 pub use complaint::{Complaint, explain};
 pub use globals::{Globals, Target};
 pub use terminal::{Interruption, SignalSource, Terminal};
-pub(crate) use verify::show as show_report;
-pub use verify::verify_on_all_cores;
+pub use verify::{show as show_report, verify_on_all_cores};
 
 use async_trait::async_trait;
 use broker::Broker;

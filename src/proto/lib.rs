@@ -12,13 +12,13 @@
 
 /// The API `leasehold.v1`.
 pub mod v1 {
-    include!("proto/gen/leasehold.v1.rs");
+    include!("gen/leasehold.v1.rs");
 }
 
 /// The SPIFFE Workload API, for the development trust domain's server.
 pub mod workload {
-    include!("proto/gen/workload.rs");
+    include!("gen/workload.rs");
 }
 
 /// The encoded descriptors of `leasehold.v1`, for server reflection.
-pub const DESCRIPTORS: &[u8] = include_bytes!("proto/gen/descriptors.bin");
+pub const DESCRIPTORS: &[u8] = include_bytes!("gen/descriptors.bin");

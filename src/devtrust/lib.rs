@@ -23,7 +23,7 @@ pub use error::DevTrustError;
 pub use identity::Identity;
 pub use lifetimes::Lifetimes;
 
-use crate::domain::base::{Name, TrustDomain};
+use domain::base::{Name, TrustDomain};
 use issuer::Issuer;
 use sockets::SocketDir;
 use std::collections::BTreeMap;

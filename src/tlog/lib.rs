@@ -2,7 +2,7 @@
 //! cosignatures, policies.
 //!
 //! One file per public specification. Pure: no clock, no chance, no input or output, and no word
-//! about secrets or tasks. Every floor above may use it; it uses nothing of this crate.
+//! about secrets or tasks. Every floor above may use it; it uses no other.
 
 pub mod checkpoint;
 pub mod cosignature;
