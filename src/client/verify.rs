@@ -18,6 +18,9 @@ use tlog::policy::Policy;
 /// The first key of a bundle's head; a receipt is laid out for reading.
 const BUNDLE_BEGINS: &[u8] = b"{\"checkpoint\":";
 
+/// An entry, its openings and its proof are far shorter.
+const RECEIPT_BYTES_MAX: u64 = 1 << 24;
+
 /// `evidence receipt N --json`.
 #[derive(Deserialize)]
 struct Receipt {
@@ -51,7 +54,7 @@ pub(super) fn run(args: &VerifyArgs, terminal: &mut Terminal) -> Result<u8> {
 /// What a file begins as.
 enum Either<R> {
     Bundle(R),
-    /// All of it.
+    /// All of it, or more than a receipt can be.
     Other(Vec<u8>),
 }
 
@@ -62,11 +65,17 @@ fn either(mut file: impl Read) -> io::Result<Either<impl Read>> {
     if begin == BUNDLE_BEGINS {
         return Ok(Either::Bundle(BUNDLE_BEGINS.chain(file)));
     }
-    file.read_to_end(&mut begin)?;
+    file.take(RECEIPT_BYTES_MAX).read_to_end(&mut begin)?;
     Ok(Either::Other(begin))
 }
 
 fn receipt(bytes: &[u8], policy: &Policy) -> Result<Report> {
+    if bytes.is_empty() {
+        return Err(Complaint::failed(
+            "the file is empty",
+            "name a file of `evidence export` or of `evidence receipt N --json`",
+        ));
+    }
     let receipt: Receipt = serde_json::from_slice(bytes).map_err(|error| {
         Complaint::failed(
             format!("the file is neither a bundle nor a receipt: {error}"),

@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, Builder, Scope};
 use tlog::policy::Policy;
 
+/// More would wait for the one that judges.
+const CORES_MAX: usize = 8;
 /// Pieces of a block for each core: so many that a core which begins late does not hold up the others.
 const PIECES_PER_CORE: usize = 8;
 
@@ -22,7 +24,7 @@ struct Bench<'a> {
 
 /// Verifies a bundle as [`verify`] does.
 pub fn verify_on_all_cores(bundle: impl Read, trusted: impl Into<Policy>) -> Report {
-    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let cores = thread::available_parallelism().map_or(1, usize::from).min(CORES_MAX);
     if cores == 1 { verify(bundle, trusted) } else { verify_on(cores, Blocks::new(bundle), trusted) }
 }
 
