@@ -71,6 +71,27 @@ pub(crate) async fn a_session_that_outlived_its_account_is_seen_by_number(bench:
     becomes_gone(bench, &found).await;
 }
 
+pub(crate) async fn an_account_made_again_under_its_name_has_another_number(bench: &dyn Bench) {
+    let first = account(bench, &tag()).await;
+    bench.drop_account_only(&first.name).await;
+    becomes_gone(bench, &first).await;
+    let second = account(bench, &first.name).await;
+    assert_ne!(first.number, second.number);
+    assert!(look(bench, &first).await.exists, "by its name");
+    let renamed = Account { name: tag(), number: second.number };
+    assert!(look(bench, &renamed).await.exists, "by its number");
+    bench.probe().end_account(&bench.target(), &second).await.unwrap();
+}
+
+pub(crate) async fn the_sessions_of_another_account_are_not_its_own(bench: &dyn Bench) {
+    let (mine, other) = (account(bench, &tag()).await, account(bench, &tag()).await);
+    let _session = bench.open_session(&other.name).await;
+    assert_eq!((look(bench, &mine).await.sessions, look(bench, &other).await.sessions), (0, 1));
+    bench.probe().end_account(&bench.target(), &mine).await.unwrap();
+    assert_eq!(look(bench, &other).await.sessions, 1, "it was left alone");
+    bench.probe().end_account(&bench.target(), &other).await.unwrap();
+}
+
 pub(crate) async fn the_inventory_holds_what_has_the_tag_and_nothing_else(bench: &dyn Bench) {
     let (mine, other) = (tag(), tag());
     let first = account(bench, &format!("{mine}-aaaaaaaa")).await;
@@ -111,6 +132,8 @@ macro_rules! probe_contract {
             an_account_is_found_by_name_and_an_unknown_one_is_not
             a_living_account_is_seen_with_its_sessions
             a_session_that_outlived_its_account_is_seen_by_number
+            an_account_made_again_under_its_name_has_another_number
+            the_sessions_of_another_account_are_not_its_own
             the_inventory_holds_what_has_the_tag_and_nothing_else
             an_account_of_ours_is_ended_with_its_sessions_and_what_it_owns_and_twice
             foreign_accounts_are_never_ended

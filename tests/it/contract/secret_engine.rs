@@ -3,8 +3,11 @@
 use async_trait::async_trait;
 use leasehold::domain::base::{Secret, Span, SpiffeId, Time};
 use leasehold::ports::secret_engine::CertificateAtEngine;
-use leasehold::ports::{EngineHealth, FaultKind, MadeToken, MintOrder, MintOutcome, Minted, SecretEngine, TokenSpec};
+use leasehold::ports::{
+    Accessor, EngineHealth, EngineLease, FaultKind, MadeToken, MintOrder, MintOutcome, Minted, SecretEngine, TokenSpec,
+};
 use rcgen::{CertificateParams, DistinguishedName, KeyPair, SanType};
+use std::time::{Duration, Instant};
 use x509_parser::prelude::{GeneralName, Pem};
 
 /// An engine to test, with three credentials in it, and a look at its backend.
@@ -151,6 +154,78 @@ pub(crate) async fn a_lease_can_be_prolonged_and_a_gone_one_cannot(bench: &dyn B
     assert_eq!(prolong(200).await.unwrap_err().kind, FaultKind::NotFound);
 }
 
+/// A token that asks for nothing but this credential, and what it drew.
+async fn drawn(bench: &dyn Bench, seconds: u64) -> (MadeToken, String, Secret, EngineLease) {
+    let (policy, path) = bench.database();
+    let made = token(bench, &policy).await;
+    let order = MintOrder::Database { path, ttl: Span::from_seconds(seconds) };
+    let MintOutcome { minted, lease, .. } = bench.engine().mint(&made.token, &order, ENTRY).await.unwrap();
+    let Minted::Database { username, password } = minted else { panic!("expected database credentials") };
+    assert!(bench.logs_in(&username, &password).await);
+    (made, username, password, lease.unwrap())
+}
+
+async fn becomes_gone(bench: &dyn Bench, lease: &EngineLease, username: &str, password: &Secret) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while bench.engine().leases(&bench.database().1).await.unwrap().contains(lease)
+        || bench.logs_in(username, password).await
+    {
+        assert!(Instant::now() < deadline, "it still lives");
+        tokio::task::yield_now().await;
+    }
+}
+
+pub(crate) async fn what_a_token_drew_is_ended_with_it_by_the_engine_itself(bench: &dyn Bench) {
+    let (made, username, password, lease) = drawn(bench, 120).await;
+    bench.engine().end_token(&made.accessor, ENTRY).await.unwrap();
+    becomes_gone(bench, &lease, &username, &password).await;
+    let proof = bench.engine().revoke(&lease, None, ENTRY).await.unwrap();
+    assert!(!proof.known_before && proof.gone_after);
+}
+
+pub(crate) async fn a_lease_is_ended_at_its_time_by_the_engine_itself(bench: &dyn Bench) {
+    let (_made, username, password, lease) = drawn(bench, 2).await;
+    becomes_gone(bench, &lease, &username, &password).await;
+    let prolonged = bench.engine().prolong(&lease, Span::from_seconds(60), ENTRY).await;
+    assert_eq!(prolonged.unwrap_err().kind, FaultKind::NotFound);
+}
+
+pub(crate) async fn what_never_existed_is_ended_without_a_complaint_and_was_not_known(bench: &dyn Bench) {
+    let (made, _, _, lease) = drawn(bench, 60).await;
+    let EngineLease(known) = &lease;
+    let never = EngineLease(format!("{}zzzz", &known[..known.len() - 4]));
+    let proof = bench.engine().revoke(&never, None, ENTRY).await.unwrap();
+    assert!(!proof.known_before && proof.gone_after && proof.engine_request.is_none());
+    let proof = bench.engine().revoke(&lease, None, ENTRY).await.unwrap();
+    assert!(proof.known_before && proof.gone_after, "the one that does exist was left alone");
+    let Accessor(known) = &made.accessor;
+    let never = Accessor(format!("{}zzzz", &known[..known.len() - 4]));
+    bench.engine().end_token(&never, ENTRY).await.unwrap();
+}
+
+pub(crate) async fn a_token_for_two_credentials_draws_both_and_its_accounts_bear_its_name(bench: &dyn Bench) {
+    let ((ledger, path), (key, key_path)) = (bench.database(), bench.key_value());
+    let spec = spec(&[&ledger, &key]);
+    let made = bench.engine().make_token(&spec, ENTRY).await.unwrap();
+    let value = MintOrder::KeyValue { path: key_path, version: None };
+    assert!(bench.engine().mint(&made.token, &value, ENTRY).await.is_ok());
+    let order = MintOrder::Database { path, ttl: Span::from_seconds(60) };
+    let outcome = bench.engine().mint(&made.token, &order, ENTRY).await.unwrap();
+    let Minted::Database { username, .. } = outcome.minted else { panic!("expected database credentials") };
+    let chance = username.strip_prefix(&spec.display_name).and_then(|rest| rest.strip_prefix('-'));
+    assert_eq!(chance.map(str::len), Some(8), "{username}");
+    bench.engine().revoke(&outcome.lease.unwrap(), None, ENTRY).await.unwrap();
+}
+
+pub(crate) async fn tokens_that_live_stand_among_the_leases_of_their_role(bench: &dyn Bench) {
+    let path = "auth/token/create/leasehold-task/leasehold";
+    let before = bench.engine().leases(path).await.unwrap();
+    let made = token(bench, &bench.database().0).await;
+    let new = bench.engine().leases(path).await.unwrap().into_iter().find(|lease| !before.contains(lease));
+    assert!(new.is_some_and(|EngineLease(id)| id.starts_with(path)));
+    bench.engine().end_token(&made.accessor, ENTRY).await.unwrap();
+}
+
 pub(crate) async fn a_life_of_less_than_a_second_is_refused(bench: &dyn Bench) {
     let (policy, path) = bench.database();
     let made = token(bench, &policy).await;
@@ -228,6 +303,11 @@ macro_rules! secret_engine_contract {
             two_mints_of_one_token_are_two_accounts
             a_revoked_lease_was_known_is_gone_and_its_login_fails
             a_lease_can_be_prolonged_and_a_gone_one_cannot
+            what_a_token_drew_is_ended_with_it_by_the_engine_itself
+            a_lease_is_ended_at_its_time_by_the_engine_itself
+            what_never_existed_is_ended_without_a_complaint_and_was_not_known
+            a_token_for_two_credentials_draws_both_and_its_accounts_bear_its_name
+            tokens_that_live_stand_among_the_leases_of_their_role
             a_life_of_less_than_a_second_is_refused
             a_token_mints_only_what_its_policies_name_and_nothing_once_it_is_ended
             a_certificate_has_the_brokers_name_whatever_the_request_says
