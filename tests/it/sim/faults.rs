@@ -65,13 +65,15 @@ impl Plan {
             Self::Told(faults) => faults.get(&(room, pass)).copied(),
             Self::Drawn { seed, per_mille, longest } => {
                 let mut chance = Chance::of(*seed, room, pass);
-                (chance.below(1_000) < *per_mille).then(|| drawn(&mut chance, *longest))
+                (chance.below(1_000) < *per_mille).then(|| drawn(room, &mut chance, *longest))
             }
         }
     }
 }
 
-fn drawn(chance: &mut Chance, longest: Span) -> Twist {
+/// A mint that is done twice leaves an account that nobody looks for until its token ends: `sim::walk` has
+/// a test of its own for that, and here it is not drawn.
+fn drawn(room: &str, chance: &mut Chance, longest: Span) -> Twist {
     let kind = chance.below(6);
     let span = Span::from_micros(1 + chance.below(longest.micros().max(1)));
     match kind {
@@ -79,7 +81,7 @@ fn drawn(chance: &mut Chance, longest: Span) -> Twist {
         1 => Twist::LoseAnswer,
         2 => Twist::Late(span),
         3 => Twist::Slow(span),
-        4 => Twist::Twice,
+        4 if room != "mint.account" => Twist::Twice,
         _ => Twist::Halfway,
     }
 }

@@ -302,6 +302,14 @@ impl Peers {
         self.tokens.get(accessor).map(|token| token.display_name.clone()).unwrap_or_default()
     }
 
+    pub(crate) fn holds_lease(&self, id: &str) -> bool {
+        self.leases.contains_key(id)
+    }
+
+    pub(crate) fn holds_token(&self, accessor: &str) -> bool {
+        self.tokens.contains_key(accessor)
+    }
+
     /// Leases that it gave up.
     pub(crate) fn irrevocable(&self) -> usize {
         self.leases.values().filter(|lease| lease.due.is_none()).count()

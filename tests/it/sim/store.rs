@@ -102,6 +102,11 @@ impl SimDisk {
         self.content().script.extend(twists);
     }
 
+    /// From now on appends go well.
+    pub(crate) fn end_script(&self) {
+        self.content().script.clear();
+    }
+
     /// From now on so many bytes of entries fit, besides what is kept for endings.
     pub(crate) fn set_free(&self, bytes: u64) {
         self.content().room.free = bytes;
