@@ -6,8 +6,8 @@ use super::faults::Plan;
 use super::peers::{Peers, Role};
 use super::seed::{Chance, SeededEntropy, SimClock};
 use super::shelf::SimShelf;
-use super::store::{SimDisk, Twist};
-use leasehold::domain::base::{ConnectionId, Digest, Name, Span, SpiffeId, TaskId};
+use super::store::SimDisk;
+use leasehold::domain::base::{ConnectionId, Digest, LeaseId, Name, Span, SpiffeId, TaskId, Time};
 use leasehold::domain::entry::{Opening, RequestMark};
 use leasehold::domain::estate::Document;
 use leasehold::domain::judge::BuiltInRules;
@@ -23,13 +23,14 @@ use leasehold::services::commit::Openings;
 use leasehold::services::duties::{Driver, Verbs};
 use leasehold::services::end::End;
 use leasehold::services::issue::{InFlight, Issue, Sealed};
-use leasehold::services::journal::{Journal, Parts};
+use leasehold::services::journal::{Journal, Parts, StartError};
 use leasehold::services::renew::Renew;
 use leasehold::services::tokens::Tokens;
 use leasehold::services::witnessed::Witnessed;
 use leasehold::tlog::note::Signer;
 use std::cell::Cell;
 use std::sync::Arc;
+use tokio::sync::Notify;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
@@ -67,38 +68,44 @@ sensitivity = "high"
 /// Longest time that the engine works on one request, in seconds.
 pub(super) const ENGINE_REQUEST_SECONDS_MAX: u64 = 2;
 
-/// What a simulation begins with.
-pub(super) struct Setting {
+/// What outlives a broker: the log's disk and shelf, and everything outside.
+pub(super) struct Site {
     pub(super) seed: u64,
-    pub(super) plan: Plan,
-    /// What the engine's role gives, in seconds.
-    pub(super) default_ttl: u64,
-    /// What goes wrong at the log's store once the estate is in force.
-    pub(super) store: Vec<Twist>,
+    pub(super) disk: SimDisk,
+    pub(super) outside: Outside,
+    shelf: SimShelf,
+    lives: Cell<u32>,
 }
 
 /// A broker that runs until it is dropped.
-pub(super) struct Broker {
-    pub(super) disk: SimDisk,
-    pub(super) outside: Outside,
+pub(super) struct Broker<'a> {
+    pub(super) site: &'a Site,
     world: World,
     issue: Issue,
     asked: Cell<u32>,
-    seed: u64,
+    death: Arc<Notify>,
     _stop: DropGuard,
 }
 
-impl Broker {
-    pub(super) async fn start(setting: Setting) -> Self {
-        let (clock, disk, tracker) = (SimClock::start(), SimDisk::default(), TaskTracker::new());
+impl Site {
+    /// `default_ttl`: what the engine's role gives, in seconds. Needs a runtime, for its clock.
+    pub(super) fn new(seed: u64, plan: Plan, default_ttl: u64) -> Self {
         let mut peers = Peers::default();
-        let (default_ttl, max_ttl) = (Span::from_seconds(setting.default_ttl), Span::from_seconds(3_600));
+        let (default_ttl, max_ttl) = (Span::from_seconds(default_ttl), Span::from_seconds(3_600));
         peers.write_role("database/creds/ledger-ro", Role::Database { default_ttl, max_ttl });
-        let outside = Outside::new(clock, peers, setting.plan);
-        let store = Arc::new(disk.open());
+        let outside = Outside::new(SimClock::start(), peers, plan);
+        Self { seed, disk: SimDisk::default(), outside, shelf: SimShelf::default(), lives: Cell::new(0) }
+    }
+
+    /// The ordinary start, which is also the recovery. Time goes on from `time`.
+    pub(super) async fn start(&self, time: Time) -> Result<Broker<'_>, StartError> {
+        let (clock, tracker) = (SimClock::going_on(time), TaskTracker::new());
+        let death = self.outside.begin_life(clock);
+        self.lives.set(self.lives.get() + 1);
+        let store = Arc::new(self.disk.open());
         let parts = Parts {
             store: store.clone(),
-            shelf: Arc::new(SimShelf::default()),
+            shelf: Arc::new(self.shelf.clone()),
             clock: Arc::new(clock),
             signer: Signer::generate("leasehold.test/sim", [7; 32]).unwrap(),
             judge: Arc::new(BuiltInRules),
@@ -107,34 +114,48 @@ impl Broker {
             engine_request_seconds_max: ENGINE_REQUEST_SECONDS_MAX,
             vouched: None,
         };
-        let (journal, writer) = Journal::start(parts).await.unwrap();
-        tracker.spawn(writer);
+        let (journal, writer) = Journal::start(parts).await?;
+        let lost = Arc::clone(&death);
+        // Without a writer the process stops.
+        tracker.spawn(async move {
+            writer.await;
+            lost.notify_one();
+        });
         let world = World {
             journal,
             clock: Arc::new(clock),
-            entropy: Arc::new(SeededEntropy::new(setting.seed)),
+            entropy: Arc::new(SeededEntropy::new(Chance::of(self.seed, "the broker's", self.lives.get()).next())),
             store,
-            engine: Arc::new(outside.clone()),
-            probe: Arc::new(outside.clone()),
+            engine: Arc::new(self.outside.clone()),
+            probe: Arc::new(self.outside.clone()),
             witnessed: Witnessed::default(),
             tracker,
         };
         let (issue, stop) = run(&world);
-        let broker = Self { disk, outside, world, issue, asked: Cell::new(0), seed: setting.seed, _stop: stop };
-        broker.declare().await;
-        broker.disk.script(setting.store);
-        broker
+        Ok(Broker { site: self, world, issue, asked: Cell::new(0), death, _stop: stop })
+    }
+
+    /// How many brokers there were.
+    pub(super) fn lives(&self) -> u32 {
+        self.lives.get()
+    }
+}
+
+impl Broker<'_> {
+    /// Waits until it dies.
+    pub(super) async fn dies(&self) {
+        self.death.notified().await;
     }
 
     /// The estate, and at the engine what an operator writes from it.
-    async fn declare(&self) {
+    pub(super) async fn declare(&self) {
         let document = Document::parse(ESTATE).unwrap();
         let ask = Ask::ApplyEstate(ApplyEstate { document, version: 0 });
         self.ask(OPERATOR, ask, Vec::new()).await.unwrap();
         let published = self.world.journal.published();
         for (name, credential) in published.state.estate.credentials() {
             let path = credential.path.to_string();
-            self.outside.with(|peers| peers.write_policy(&policy_name(name, credential), &[&path]));
+            self.site.outside.with(|peers| peers.write_policy(&policy_name(name, credential), &[&path]));
         }
     }
 
@@ -165,7 +186,7 @@ impl Broker {
     }
 
     pub(super) async fn issue(&self, task: TaskId) -> Result<Sealed, Denial> {
-        let id = leasehold::domain::base::LeaseId::new(self.world.clock.read().time, self.chance());
+        let id = LeaseId::new(self.world.clock.read().time, self.chance());
         let credential = Name::parse(CREDENTIAL).unwrap();
         let ask = IssueSecret { id, task, credential, ttl: None, parameters: Parameters::None, supersedes: None };
         self.issue.issue(self.caller(AGENT), self.mark(), ask).await
@@ -188,7 +209,7 @@ impl Broker {
 
     fn chance<const N: usize>(&self) -> [u8; N] {
         self.asked.set(self.asked.get() + 1);
-        let mut chance = Chance::of(self.seed, "the callers'", self.asked.get());
+        let mut chance = Chance::of(self.site.seed, "the callers'", self.site.lives() << 16 | self.asked.get());
         [0; N].map(|_: u8| chance.next().to_be_bytes()[0])
     }
 

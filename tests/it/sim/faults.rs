@@ -22,6 +22,8 @@ pub(crate) enum Twist {
     /// The line breaks, and the peer stops halfway: a mint leaves an account without a lease. Elsewhere
     /// there is no halfway, and it is done.
     Halfway,
+    /// The broker dies there: before the call, or once it is carried out.
+    Crash { done: bool },
 }
 
 /// What goes wrong.
@@ -30,7 +32,7 @@ pub(crate) enum Plan {
     /// At the n-th pass of a room, counted from 1.
     Told(BTreeMap<(&'static str, u32), Twist>),
     /// At so many of a thousand calls, by chance. Nothing takes longer than the engine's longest request.
-    Drawn { seed: u64, per_mille: u64, longest: Span },
+    Drawn { seed: u64, per_mille: u64, longest: Span, crashes: bool },
 }
 
 /// The plan on its way, and what it did.
@@ -63,9 +65,9 @@ impl Plan {
     fn at(&self, room: &'static str, pass: u32) -> Option<Twist> {
         match self {
             Self::Told(faults) => faults.get(&(room, pass)).copied(),
-            Self::Drawn { seed, per_mille, longest } => {
+            Self::Drawn { seed, per_mille, longest, crashes } => {
                 let mut chance = Chance::of(*seed, room, pass);
-                (chance.below(1_000) < *per_mille).then(|| drawn(room, &mut chance, *longest))
+                (chance.below(1_000) < *per_mille).then(|| drawn(room, &mut chance, *longest, *crashes))
             }
         }
     }
@@ -73,8 +75,8 @@ impl Plan {
 
 /// A mint that is done twice leaves an account that nobody looks for until its token ends: `sim::walk` has
 /// a test of its own for that, and here it is not drawn.
-fn drawn(room: &str, chance: &mut Chance, longest: Span) -> Twist {
-    let kind = chance.below(6);
+fn drawn(room: &str, chance: &mut Chance, longest: Span, crashes: bool) -> Twist {
+    let kind = chance.below(if crashes { 8 } else { 6 });
     let span = Span::from_micros(1 + chance.below(longest.micros().max(1)));
     match kind {
         0 => Twist::Fail,
@@ -82,7 +84,8 @@ fn drawn(room: &str, chance: &mut Chance, longest: Span) -> Twist {
         2 => Twist::Late(span),
         3 => Twist::Slow(span),
         4 if room != "mint.account" => Twist::Twice,
-        _ => Twist::Halfway,
+        4 | 5 => Twist::Halfway,
+        done => Twist::Crash { done: done == 7 },
     }
 }
 

@@ -17,7 +17,8 @@ pub(super) struct Laws {
     issued: BTreeMap<LeaseId, Named>,
     called_dead: BTreeMap<LeaseId, Assurance>,
     tokens: BTreeMap<u64, Token>,
-    settled: BTreeSet<TaskId>,
+    /// Every task that was requested.
+    requested: BTreeSet<TaskId>,
 }
 
 /// What a lease is called outside.
@@ -40,7 +41,7 @@ impl Laws {
             issued: BTreeMap::new(),
             called_dead: BTreeMap::new(),
             tokens: BTreeMap::new(),
-            settled: BTreeSet::new(),
+            requested: BTreeSet::new(),
         }
     }
 
@@ -61,9 +62,9 @@ impl Laws {
         self.nothing_is_left_of_a_settled_task(outside)
     }
 
-    /// Tasks that are over, with nothing left to prove.
-    pub(super) fn settled(&self) -> usize {
-        self.settled.len()
+    /// It is over, with nothing left to prove.
+    pub(super) fn is_settled(&self, task: TaskId) -> bool {
+        self.requested.contains(&task) && !self.state.tasks.contains_key(&task)
     }
 
     /// That law alone, for a look at its teeth.
@@ -73,6 +74,7 @@ impl Laws {
 
     fn note(&mut self, index: u64, body: &Body, named: impl Fn(&str) -> Option<String>) {
         match body {
+            Body::TaskRequested(requested) => drop(self.requested.insert(requested.task)),
             Body::TokenMade(made) => {
                 let (accessor, tag) = (named("accessor").unwrap(), named("tag").unwrap());
                 self.tokens.insert(index, Token { task: made.task, accessor, tag, called_gone: false });
@@ -85,8 +87,6 @@ impl Laws {
             Body::LeaseRevoked(revoked) => drop(self.called_dead.insert(revoked.lease, revoked.assurance)),
             _ => {}
         }
-        let over = self.tokens.values().map(|token| token.task).filter(|task| !self.state.tasks.contains_key(task));
-        self.settled.extend(over);
     }
 
     /// It is that of an open lease, or an open intent's whose task's token it is named after.
@@ -118,7 +118,8 @@ impl Laws {
     }
 
     fn nothing_is_left_of_a_settled_task(&self, outside: &Outside) -> Result<(), String> {
-        let left = |name: &String| self.settled.iter().any(|task| self.tags_of(*task).any(|tag| name.starts_with(tag)));
+        let over = |token: &&Token| self.is_settled(token.task);
+        let left = |name: &String| self.tokens.values().filter(over).any(|token| name.starts_with(&token.tag));
         told("nothing is left of a settled task", accounts(outside).into_iter().find(left))
     }
 

@@ -37,14 +37,22 @@ impl Chance {
 /// The log's time: that of the runtime, which stands still while anything can run and jumps to the next
 /// timer when nothing can, if the test paused it.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct SimClock(Instant);
+pub(crate) struct SimClock {
+    begin: Time,
+    at: Instant,
+}
 
 /// When every simulation begins.
-const BEGIN: Time = Time::from_unix_seconds(1_800_000_000);
+pub(crate) const BEGIN: Time = Time::from_unix_seconds(1_800_000_000);
 
 impl SimClock {
     pub(crate) fn start() -> Self {
-        Self(Instant::now())
+        Self::going_on(BEGIN)
+    }
+
+    /// One that stands at that time now: a runtime has a clock of its own, and a crash is the end of one.
+    pub(crate) fn going_on(begin: Time) -> Self {
+        Self { begin, at: Instant::now() }
     }
 
     /// Lets so much of this clock's time pass: a peer is slow, no test waits.
@@ -53,8 +61,8 @@ impl SimClock {
     }
 
     pub(crate) fn now(&self) -> Time {
-        let passed = self.0.elapsed().as_micros();
-        BEGIN.plus(Span::from_micros(u64::try_from(passed).unwrap()))
+        let passed = self.at.elapsed().as_micros();
+        self.begin.plus(Span::from_micros(u64::try_from(passed).unwrap()))
     }
 }
 

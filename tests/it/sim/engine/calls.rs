@@ -8,11 +8,12 @@ use leasehold::domain::base::Time;
 use leasehold::ports::{Fault, FaultKind};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::Notify;
 
 /// The peers and the lines to them. Clones are the same.
 #[derive(Clone)]
 pub(crate) struct Outside {
-    clock: SimClock,
+    clock: Arc<Mutex<SimClock>>,
     inside: Arc<Mutex<Inside>>,
 }
 
@@ -22,6 +23,8 @@ struct Inside {
     /// Under way, by the time of arrival.
     late: BTreeMap<(Time, u64), Work>,
     sent: u64,
+    /// The broker that calls now is told so when it dies.
+    death: Arc<Notify>,
 }
 
 type Work = Box<dyn FnOnce(&mut Peers) + Send>;
@@ -52,8 +55,16 @@ impl Room {
 
 impl Outside {
     pub(crate) fn new(clock: SimClock, peers: Peers, plan: Plan) -> Self {
-        let inside = Inside { peers, faults: Faults::new(plan), late: BTreeMap::new(), sent: 0 };
-        Self { clock, inside: Arc::new(Mutex::new(inside)) }
+        let inside = Inside { peers, faults: Faults::new(plan), late: BTreeMap::new(), sent: 0, death: Arc::default() };
+        Self { clock: Arc::new(Mutex::new(clock)), inside: Arc::new(Mutex::new(inside)) }
+    }
+
+    /// Another broker calls from now on, by this clock. Tells of its death.
+    pub(crate) fn begin_life(&self, clock: SimClock) -> Arc<Notify> {
+        *self.clock.lock().unwrap_or_else(PoisonError::into_inner) = clock;
+        let death = Arc::<Notify>::default();
+        self.inside().death = Arc::clone(&death);
+        death
     }
 
     /// Looks or reaches behind the lines: without any fault, at the present time.
@@ -75,7 +86,7 @@ impl Outside {
     }
 
     pub(crate) fn now(&self) -> Time {
-        self.clock.now()
+        self.clock.lock().unwrap_or_else(PoisonError::into_inner).now()
     }
 
     /// A call to PostgreSQL.
@@ -117,10 +128,20 @@ impl Outside {
                     inside.late.insert(arrival, Box::new(move |peers| drop(work(peers))));
                     return Err(room.no_word());
                 }
-                Some(Twist::Slow(by)) => by,
+                Some(Twist::Crash { done }) => {
+                    if done {
+                        let _lost = work(&mut inside.peers);
+                    }
+                    inside.death.notify_one();
+                    None
+                }
+                Some(Twist::Slow(by)) => Some(by),
             }
         };
-        SimClock::pass(pause).await;
+        match pause {
+            Some(by) => SimClock::pass(by).await,
+            None => std::future::pending().await,
+        }
         work(&mut self.settled().peers)
     }
 

@@ -252,7 +252,7 @@ async fn once_the_faults_end_nothing_goes_wrong_and_what_is_under_way_still_arri
 
 /// What a run under that seed comes to, in words.
 async fn story(seed: u64) -> String {
-    let outside = outside(Plan::Drawn { seed, per_mille: 300, longest: Span::from_seconds(2) });
+    let outside = outside(Plan::Drawn { seed, per_mille: 300, longest: Span::from_seconds(2), crashes: false });
     let mut story = String::new();
     for _ in 0..20 {
         let (policies, max_ttl) = (vec![POLICY.to_owned()], Span::from_seconds(600));
