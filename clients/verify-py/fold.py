@@ -439,6 +439,7 @@ class Parts:
         kind, what, time = entry["type"], entry["what"], micros(entry["time"])
         must("time", time >= self.time, "an entry is older than the one shown before it")
         self.time = time
+        check_actor(kind, entry["actor"], what)
         if kind.startswith("lease."):
             self.live(kind, what["lease"])
         if kind == "log.counted":

@@ -6,7 +6,7 @@ use super::bundle::Selection;
 use domain::base::{LeaseId, Time};
 use domain::entry::body::Type;
 use domain::entry::{Body, Entry};
-use domain::state::{Broken, State};
+use domain::state::{Broken, State, check_actor};
 use std::collections::BTreeMap;
 
 type Numbers = [u64; Type::ALL.len()];
@@ -60,6 +60,7 @@ impl Parts {
             return Err(broken("time", "an entry is older than one before it"));
         }
         self.time = entry.time;
+        check_actor(entry)?;
         self.live(&entry.body)?;
         if let Body::LogCounted(body) = &entry.body {
             self.count(index, entry.time, &body.counts)?;

@@ -32,6 +32,7 @@ fn document(broker: &mut Broker<'_>, status: &GetStatusResponse) -> Result<()> {
         "trust_source": part(status.trust_source.as_ref()),
         "clock": part(status.clock.as_ref()),
         "log": part(status.log.as_ref()),
+        "witnesses": part(status.witnesses.as_ref()),
     }))
 }
 
@@ -52,6 +53,7 @@ fn facts(broker: &mut Broker<'_>, status: &GetStatusResponse) -> Result<()> {
         ("trust source", part(status.trust_source.as_ref())),
         ("clock", part(status.clock.as_ref())),
         ("log's disk", part(status.log.as_ref())),
+        ("witnesses", part(status.witnesses.as_ref())),
     ])
 }
 

@@ -26,6 +26,7 @@ pub mod snapshot;
 pub mod task;
 pub mod token;
 
+pub use actors::check_actor;
 pub use agenda::Duty;
 pub use command::{Ask, Command, Decided, Draft, Finding, Reply};
 pub use lane::Lane;
@@ -193,7 +194,7 @@ impl State {
         if index == 0 && !matches!(entry.body, Body::LogStarted(_)) {
             return Err(Broken::new("log", "a log begins with its start"));
         }
-        actors::check_actor(entry)?;
+        check_actor(entry)?;
         let about = About { index, leaf, entry };
         self.time = entry.time;
         self.forget_lapsed();

@@ -1,7 +1,7 @@
 //! Who stands behind an entry: the broker alone for what it found and did, a caller for what only callers
 //! ask for. Some things both do: a lease is prolonged or ended by either.
 //!
-//! Judged by the entry alone, before its own laws. Only `State::apply` calls it.
+//! Judged by the entry alone, before its own laws: in the fold, and of parts that nobody can fold.
 
 use super::Broken;
 use crate::entry::{Actor, Body, Entry};
@@ -13,7 +13,10 @@ enum Hand {
 }
 
 /// The law of the actor of an entry.
-pub(super) fn check_actor(entry: &Entry) -> Result<(), Broken> {
+///
+/// # Errors
+/// [`Broken`] under `actor`, if the wrong hand wrote it.
+pub fn check_actor(entry: &Entry) -> Result<(), Broken> {
     let Actor { connection, id, issuer_key, key_id, serial } = &entry.actor;
     let by_broker = id == Actor::BROKER;
     let proven = connection.is_some() || issuer_key.is_some() || key_id.is_some() || serial.is_some();

@@ -3124,6 +3124,10 @@ pub struct GetStatusResponse {
     /// Whether the log takes everything, or only what ends something because its disk is full.
     #[prost(message, optional, tag = "12")]
     pub log: ::core::option::Option<ComponentHealth>,
+    /// Whether the witnesses let secrets be issued: not until they were asked after a start, and not once one of
+    /// them holds another history. Ready where no witness is to be asked.
+    #[prost(message, optional, tag = "13")]
+    pub witnesses: ::core::option::Option<ComponentHealth>,
 }
 /// The health of one part.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

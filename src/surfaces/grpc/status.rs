@@ -47,6 +47,7 @@ impl Statuses {
             trust_source: Some(trust_source),
             clock: Some(unless(self.pulse.clock_trouble())),
             log: Some(unless(self.pulse.log_trouble())),
+            witnesses: Some(unless(self.desk.world.witnessed.allows_issuing().err().map(|denial| denial.sentence))),
         })
     }
 }

@@ -46,14 +46,17 @@ pub(super) fn truncations(base: &Base, line: usize) -> Vec<Case> {
     (0..text.len()).map(|at| Case::of(line, &text[..at], end, format!("ends at byte {at} of line {line}"))).collect()
 }
 
-/// A byte that was not there, or one less, at some places of a line.
-pub(super) fn inserts_and_deletes(base: &Base, line: usize, step: usize) -> Vec<Case> {
+/// One byte less, and a byte that was not there, at each place of a line: one of five, or all.
+pub(super) fn inserts_and_deletes(base: &Base, line: usize, all: bool) -> Vec<Case> {
     let text = &base.lines[line];
     let mut cases = Vec::new();
-    for at in (0..text.len()).step_by(step) {
+    for at in 0..text.len() {
         let without = [&text[..at], &text[at + 1..]].concat();
         cases.push(Case::of(line, &without, line + 1, format!("without byte {at} of line {line}")));
-        for byte in [b' ', b'"', b'0', b'\n', 0xff] {
+        let bytes = [b' ', b'"', b'0', b'\n', 0xff];
+        for byte in
+            bytes.into_iter().enumerate().filter(|(nth, _)| all || *nth == (at + line) % 5).map(|(_, byte)| byte)
+        {
             let with = [&text[..at], &[byte], &text[at..]].concat();
             cases.push(Case::of(line, &with, line + 1, format!("byte {byte} before byte {at} of line {line}")));
         }

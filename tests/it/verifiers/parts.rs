@@ -43,3 +43,21 @@ fn a_lease_that_began_before_what_is_shown_is_no_complaint_and_one_that_is_hidde
     let said = verdicts(&[(0..issued, None), (0..renewed, None), (1..renewed, None)]);
     assert_eq!(said, [None, None, Some(("lease".to_owned(), Some(renewed as u64)))]);
 }
+
+#[test]
+fn what_is_shown_of_a_part_was_written_by_the_right_hand() {
+    let mut log = Log::golden();
+    let index = log.first("lease.issued");
+    let person = log.rows[log.first("task.requested")].entry["actor"].clone();
+    let mut forged = log.rows[index].entry.clone();
+    forged["actor"] = person;
+    let honest = log.rows[index].clone();
+    for (row, verdict) in
+        [(honest.clone(), None), (honest.with(forged), Some(("actor".to_owned(), Some(index as u64))))]
+    {
+        log.rows[index] = row;
+        let base = log.base();
+        let part = base.to(&log.partial(std::slice::from_ref(&(0..2)), None), format!("a part, {verdict:?}"));
+        assert_eq!(judged(&mut Python::start(), &base, &[part]), [verdict]);
+    }
+}

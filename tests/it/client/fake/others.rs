@@ -150,6 +150,7 @@ impl StatusService for Fake {
             trust_source: health(HealthState::Degraded, "the Workload API is unreachable; start its agent"),
             clock: None,
             log: None,
+            witnesses: health(HealthState::Ready, ""),
         }))
     }
 }

@@ -13,7 +13,7 @@ use leasehold::services::witnessed::Witnessed;
 use rusqlite::Connection;
 use std::sync::Arc;
 use tokio::sync::watch;
-use v1::TaskState;
+use v1::{HealthState, TaskState};
 
 /// The way to a witness, with a gate in it that the test opens, and a count of those who came to it.
 #[derive(Clone)]
@@ -78,6 +78,13 @@ async fn refusal(broker: &Broker, task: &str) -> String {
     reason(&issue(broker, task).await.err().expect("nothing is issued"))
 }
 
+/// What the status says of the witnesses.
+async fn told(broker: &Broker) -> (HealthState, String) {
+    let status = broker.status(AUDITOR).get_status(v1::GetStatusRequest {}).await.unwrap().into_inner();
+    let witnesses = status.witnesses.unwrap();
+    (witnesses.state(), witnesses.sentence)
+}
+
 async fn intents(broker: &Broker) -> usize {
     broker.entries().await.iter().filter(|entry| entry.body.type_name() == "lease.intended").count()
 }
@@ -99,13 +106,15 @@ async fn an_honest_log_is_issued_from_once_its_witness_has_answered_and_the_rest
     gate.until_called(1).await;
     assert_eq!(refusal(&broker, &task).await, "LOG_UNAVAILABLE", "while the witness thinks");
     assert_eq!(intents(&broker).await, 0);
-    broker.status(AUDITOR).get_status(v1::GetStatusRequest {}).await.expect("reads go on");
+    let (state, why) = told(&broker).await;
+    assert!(state == HealthState::Unready && why.contains("asks its witnesses"), "reads go on, and say so: {why}");
     let other = active_task(&broker).await;
     let complete = v1::CompleteTaskRequest { request_id: broker.request_id(), task_id: other };
     broker.tasks(WORKLOAD).complete_task(complete).await.expect("ends go on");
 
     gate.open.send_replace(true);
     until_issued(&broker, &task).await;
+    assert_eq!(told(&broker).await, (HealthState::Ready, String::new()));
     until_witnessed(&broker).await;
     assert_eq!(intents(&broker).await, 1, "what was refused left no trace");
 }
