@@ -184,7 +184,7 @@ pub(crate) async fn what_a_token_drew_is_ended_with_it_by_the_engine_itself(benc
 }
 
 pub(crate) async fn a_lease_is_ended_at_its_time_by_the_engine_itself(bench: &dyn Bench) {
-    let (_made, username, password, lease) = drawn(bench, 2).await;
+    let (_made, username, password, lease) = drawn(bench, 4).await;
     becomes_gone(bench, &lease, &username, &password).await;
     let prolonged = bench.engine().prolong(&lease, Span::from_seconds(60), ENTRY).await;
     assert_eq!(prolonged.unwrap_err().kind, FaultKind::NotFound);
