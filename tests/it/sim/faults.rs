@@ -15,8 +15,10 @@ pub(crate) enum Twist {
     LoseAnswer,
     /// The line breaks at once, and the peer does it so much later.
     Late(Span),
-    /// Answered, so much later.
+    /// Begun and answered so much later.
     Slow(Span),
+    /// Done at once, and the answer is so long on its way: longer than any work of the peer's.
+    SlowAnswer(Span),
     /// Done twice; the second answer arrives.
     Twice,
     /// The line breaks, and the peer stops halfway: a mint leaves an account without a lease. Elsewhere
@@ -76,7 +78,7 @@ impl Plan {
 /// A mint that is done twice leaves an account that nobody looks for until its token ends: `sim::walk` has
 /// a test of its own for that, and here it is not drawn.
 fn drawn(room: &str, chance: &mut Chance, longest: Span, crashes: bool) -> Twist {
-    let kind = chance.below(if crashes { 8 } else { 6 });
+    let kind = chance.below(if crashes { 9 } else { 7 });
     let span = Span::from_micros(1 + chance.below(longest.micros().max(1)));
     match kind {
         0 => Twist::Fail,
@@ -85,9 +87,13 @@ fn drawn(room: &str, chance: &mut Chance, longest: Span, crashes: bool) -> Twist
         3 => Twist::Slow(span),
         4 if room != "mint.account" => Twist::Twice,
         4 | 5 => Twist::Halfway,
-        done => Twist::Crash { done: done == 7 },
+        6 => Twist::SlowAnswer(Span::from_micros(ANSWER_FACTOR * span.micros())),
+        done => Twist::Crash { done: done == 8 },
     }
 }
+
+/// Answers are on their way for so many times the peer's longest work, at the most.
+const ANSWER_FACTOR: u64 = 10;
 
 impl Faults {
     pub(crate) fn new(plan: Plan) -> Self {

@@ -222,6 +222,7 @@ const fn name(twist: Twist) -> &'static str {
         Twist::LoseAnswer => "lose answer",
         Twist::Late(_) => "late",
         Twist::Slow(_) => "slow",
+        Twist::SlowAnswer(_) => "slow answer",
         Twist::Twice => "twice",
         Twist::Halfway => "halfway",
         Twist::Crash { done: false } => "crash before",

@@ -135,14 +135,13 @@ impl Outside {
                     inside.death.notify_one();
                     None
                 }
-                Some(Twist::Slow(by)) => Some(by),
+                Some(Twist::SlowAnswer(by)) => Some((by, Some(work(&mut inside.peers)))),
+                Some(Twist::Slow(by)) => Some((by, None)),
             }
         };
-        match pause {
-            Some(by) => SimClock::pass(by).await,
-            None => std::future::pending().await,
-        }
-        work(&mut self.settled().peers)
+        let Some((by, answer)) = pause else { return std::future::pending().await };
+        SimClock::pass(by).await;
+        answer.unwrap_or_else(|| work(&mut self.settled().peers))
     }
 
     fn settled(&self) -> MutexGuard<'_, Inside> {

@@ -146,6 +146,7 @@ async fn each_fault_of_a_mint_leaves_what_its_name_says_and_tells_the_caller_wha
         (late, Some(FaultKind::Ambiguous), (0, 0), (1, 1)),
         (Twist::Halfway, Some(FaultKind::Ambiguous), (1, 0), (1, 0)),
         (Twist::Slow(Span::from_seconds(3)), None, (1, 1), (1, 1)),
+        (Twist::SlowAnswer(Span::from_seconds(20)), None, (1, 1), (1, 1)),
         (Twist::Twice, None, (2, 2), (2, 2)),
     ] {
         let outside = outside(Plan::told([("mint.account", 2, twist)]));
@@ -279,7 +280,7 @@ fn the_same_seed_is_the_same_run_and_another_is_another() {
         assert_eq!(run(seed), run(seed));
         assert_ne!(run(seed), run(seed + 1));
     }
-    for twist in ["Fail", "LoseAnswer", "Late", "Slow", "Twice", "Halfway"] {
+    for twist in ["Fail", "LoseAnswer", "Late", "Slow(", "SlowAnswer", "Twice", "Halfway"] {
         assert!((0..20).any(|seed| run(seed).contains(twist)), "{twist}");
     }
 }
