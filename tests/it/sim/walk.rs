@@ -230,10 +230,12 @@ const fn name(twist: Twist) -> &'static str {
     }
 }
 
+/// One order is not the seed's: that in which tokio's `watch` wakes two closings that wait for the same walk
+/// to be over (about one seed in a thousand has two of them).
 #[test]
 fn the_same_seed_writes_the_same_log() {
     for seed in 0..50 {
         let [first, second] = [(); 2].map(|()| run(seed).unwrap());
-        assert_eq!((first.log, first.faults), (second.log, second.faults), "seed {seed}");
+        assert!(first.log == second.log && first.faults == second.faults, "seed {seed}");
     }
 }
