@@ -1,6 +1,7 @@
 //! What tests stand on: a scripted Workload API, a forge for certificates and tokens, a world with
 //! a real door on loopback. Fakes with behaviour, not mocks.
 
+pub(crate) mod callers;
 pub(crate) mod forge;
 pub(crate) mod ports;
 pub(crate) mod tokens;

@@ -4,10 +4,11 @@
 mod taking;
 mod unfit;
 
+use crate::fixtures::callers::caller;
 use crate::sim::shelf::SimShelf;
 use crate::sim::store::{SimDisk, SimStore};
 use async_trait::async_trait;
-use leasehold::domain::base::{ConnectionId, Digest, Span, Time};
+use leasehold::domain::base::{Digest, Time};
 use leasehold::domain::entry::bodies::estate::{ItemJson, ItemSet};
 use leasehold::domain::entry::bodies::log::BrokerStopped;
 use leasehold::domain::entry::{Body, Commitment, Entry, Opening};
@@ -15,7 +16,6 @@ use leasehold::domain::estate::{Document, Estate, plan};
 use leasehold::domain::judge::BuiltInRules;
 use leasehold::domain::state::command::Caller;
 use leasehold::domain::state::{Command, State};
-use leasehold::domain::svid::{KeyUsage, Presented, PresentedX509, admit};
 use leasehold::ports::{AppendError, Batch, Clock, Fault, Head, LogStore, Reading, StoredEntry};
 use leasehold::services::journal::{Journal, Parts, StartError};
 use leasehold::services::snapshot::Snapshots;
@@ -200,19 +200,7 @@ impl Broker {
 /// Someone who declares estates.
 fn operator() -> Caller {
     let now = Time::from_unix_seconds(1_800_000_000);
-    let leaf = PresentedX509 {
-        uris: vec!["spiffe://example.org/people/operator".into()],
-        names_critical: true,
-        subject_empty: true,
-        ca: Some(false),
-        key_usage: Some(KeyUsage { critical: true, digital_signature: true, key_cert_sign: false, crl_sign: false }),
-        extended_key_usage: None,
-        not_before: now,
-        not_after: now.plus(Span::from_seconds(3_600)),
-        serial: "01".into(),
-        issuer_key: Digest::of(&[b"issuer"]),
-    };
-    Caller { subject: admit(Presented::X509(leaf), now).unwrap(), connection: ConnectionId::new(now, [9; 10]) }
+    caller("spiffe://example.org/people/operator", 9, now)
 }
 
 impl Drop for Broker {

@@ -7,7 +7,8 @@ use super::peers::{Peers, Role};
 use super::seed::{Chance, SeededEntropy, SimClock};
 use super::shelf::SimShelf;
 use super::store::SimDisk;
-use leasehold::domain::base::{ConnectionId, Digest, LeaseId, Name, Span, SpiffeId, TaskId, Time};
+use crate::fixtures::callers::caller;
+use leasehold::domain::base::{Digest, LeaseId, Name, Span, SpiffeId, TaskId, Time};
 use leasehold::domain::entry::{Opening, RequestMark};
 use leasehold::domain::estate::Document;
 use leasehold::domain::judge::BuiltInRules;
@@ -15,7 +16,6 @@ use leasehold::domain::reason::Denial;
 use leasehold::domain::state::ask::{ApplyEstate, ApproveTask, RequestTask};
 use leasehold::domain::state::command::{Caller, IssueSecret, Parameters};
 use leasehold::domain::state::{Ask, Command, Reply, task};
-use leasehold::domain::svid::{KeyUsage, Presented, PresentedX509, admit};
 use leasehold::domain::vault_policy::policy_name;
 use leasehold::services::World;
 use leasehold::services::close::Close;
@@ -215,25 +215,8 @@ impl Broker<'_> {
 
     fn caller(&self, who: &str) -> Caller {
         let now = self.world.clock.read().time;
-        let leaf = PresentedX509 {
-            uris: vec![who.into()],
-            names_critical: true,
-            subject_empty: true,
-            ca: Some(false),
-            key_usage: Some(KeyUsage {
-                critical: true,
-                digital_signature: true,
-                key_cert_sign: false,
-                crl_sign: false,
-            }),
-            extended_key_usage: None,
-            not_before: now,
-            not_after: now.plus(Span::from_seconds(3_600)),
-            serial: "01".into(),
-            issuer_key: Digest::of(&[b"issuer"]),
-        };
         let number = u8::try_from(who.len()).unwrap();
-        Caller { subject: admit(Presented::X509(leaf), now).unwrap(), connection: ConnectionId::new(now, [number; 10]) }
+        caller(who, number, now)
     }
 }
 

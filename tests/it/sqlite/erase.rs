@@ -108,6 +108,14 @@ async fn an_erased_value_is_in_no_file_of_the_log_neither_open_nor_closed_nor_op
     check(&*Home::open_at(&path)).await;
 }
 
+/// Another program that reads the twenty entries that there are, and has not finished.
+fn reader(path: &Path) -> rusqlite::Connection {
+    let other = rusqlite::Connection::open(path).unwrap();
+    other.execute_batch("BEGIN").unwrap();
+    assert_eq!(other.query_row("SELECT count(*) FROM entry", [], |row| row.get::<_, i64>(0)).unwrap(), 20);
+    other
+}
+
 #[tokio::test]
 async fn a_reader_who_holds_the_old_bytes_only_delays_their_end() {
     let home = Home::new();
@@ -115,9 +123,7 @@ async fn a_reader_who_holds_the_old_bytes_only_delays_their_end() {
     let store = Home::open_at(&path);
     store.append(batch(0, 20)).await.unwrap();
     // Another program that reads, such as a backup.
-    let other = rusqlite::Connection::open(&path).unwrap();
-    other.execute_batch("BEGIN").unwrap();
-    assert_eq!(other.query_row("SELECT count(*) FROM entry", [], |row| row.get::<_, i64>(0)).unwrap(), 20);
+    let other = reader(&path);
     erase(&*store, 20, &[7]).await;
     assert_eq!(store.openings(7).await.unwrap(), [], "erased for everyone who asks the store");
     assert_ne!(Files::of(&path).with(&mark(7)), Vec::<&str>::new(), "the reader still needs it");
@@ -133,9 +139,7 @@ async fn a_write_ahead_log_that_grew_long_keeps_nothing_of_it_either() {
     let store = Home::open_at(&path);
     store.append(batch(0, 20)).await.unwrap();
     // While another program reads, nothing is copied back, and the write-ahead log only grows.
-    let other = rusqlite::Connection::open(&path).unwrap();
-    other.execute_batch("BEGIN").unwrap();
-    assert_eq!(other.query_row("SELECT count(*) FROM entry", [], |row| row.get::<_, i64>(0)).unwrap(), 20);
+    let other = reader(&path);
     let mut size = 20;
     for _ in 0..30 {
         let mut long = batch(size, 15);
